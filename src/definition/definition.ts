@@ -4,6 +4,11 @@
  * follows needs no further check of the file's own keys and names. Reads no other file.
  */
 import type { Place } from '../errors.ts';
+import { explainIssue, plainData, safeKey } from './explain.ts';
+import { keyPathText, problemsError, type KeyPath } from './problems.ts';
+import { checkRules } from './rules.ts';
+import { pipelineSchema, stageDefaults, type PipelineFile } from './schema.ts';
+import { child, find, readYaml, type Tree, type YamlFile } from './yaml.ts';
 
 /** One network: its model file and how probe rows become its input, `(x / scale − mean[c]) / std[c]`. */
 export interface NetworkDefinition {
@@ -52,5 +57,95 @@ export interface Definition {
 export interface ParsedDefinition {
   definition: Definition;
   /** The place of a key, for errors of later stages; the nearest enclosing key where the key itself is a default. */
-  where(keyPath: readonly (string | number)[]): Place;
+  where(keyPath: KeyPath): Place;
+}
+
+/**
+ * Parses the text of a pipeline file; `file` is only named in places. Numbers in a key path count
+ * items of a list, or entries of a mapping in the file's order.
+ * @throws PipelineError `definition-invalid` with the first problem in the file's order and the number of others.
+ */
+export function parseDefinition(text: string, file: string): ParsedDefinition {
+  // a tree that keeps order and places
+  const yaml = readYaml(text);
+  const { root } = yaml;
+  if (!root) throw problemsError(yaml.problems, yaml, file);
+
+  // every problem, of keys and values and of rules across keys
+  const checked = pipelineSchema.safeParse(plainData(root));
+  const issues = checked.success ? [] : checked.error.issues;
+  const problems = [...yaml.problems, ...issues.flatMap((issue) => explainIssue(root, issue)), ...checkRules(root)];
+  if (!checked.success || problems.length > 0) throw problemsError(problems, yaml, file);
+
+  return {
+    definition: resolve(checked.data, root),
+    where: (keyPath) => placeOf(keyPath, root, yaml, file),
+  };
+}
+
+// defaults and overrides spelled out; order from the tree, because objects move keys that look like numbers
+function resolve(written: PipelineFile, root: Tree): Definition {
+  const { name, probe, positions, shard, match, predict, cluster, seed } = written;
+  const networks = keysOf(root, 'networks').map((key) => resolveNetwork(key, written));
+  const layers = keysOf(root, 'layers').map((key) => resolveLayer(key, written, networks));
+  const { data, layout, rows } = probe;
+  const defaults = stageDefaults();
+  return {
+    name,
+    networks,
+    layers,
+    probe: { data, ...(layout && { layout }), ...(rows && { rows }) },
+    positions,
+    shard: { ...(shard.rows && { rows: shard.rows }), ...(shard.batch && { batch: shard.batch }) },
+    match,
+    predict: predict === true ? defaults.predict : predict,
+    cluster: cluster === true ? defaults.cluster : cluster,
+    seed,
+  };
+}
+
+function resolveNetwork(name: string, { networks, probe }: PipelineFile): NetworkDefinition {
+  const own = networks[safeKey(name)] as PipelineFile['networks'][string];
+  return {
+    name,
+    model: own.model,
+    layout: own.layout,
+    scale: listOf(own.scale ?? probe.scale ?? 1),
+    mean: listOf(own.mean ?? probe.mean ?? 0),
+    std: listOf(own.std ?? probe.std ?? 1),
+  };
+}
+
+function resolveLayer(name: string, { layers }: PipelineFile, networks: NetworkDefinition[]): LayerDefinition {
+  const written = layers[safeKey(name)] as PipelineFile['layers'][string];
+  const byNetwork = typeof written === 'object' && !('tensor' in written) ? written : undefined;
+  const taps = networks.map((network) => {
+    const tap = (byNetwork ? byNetwork[safeKey(network.name)] : written) as string | WrittenTap;
+    if (typeof tap === 'string') return { tensor: tap };
+    return { tensor: tap.tensor, ...(tap.units && { units: tap.units }) };
+  });
+  return { name, taps };
+}
+
+type WrittenTap = { tensor: string; units?: number | undefined };
+
+function keysOf(root: Tree, section: string): string[] {
+  const mapping = child(root, section);
+  return mapping?.kind === 'map' ? [...mapping.entries.keys()] : [];
+}
+
+function listOf(value: number | number[]): number[] {
+  return typeof value === 'number' ? [value] : [...value];
+}
+
+// a network's missing scale, mean or std is the probe's
+function placeOf(keyPath: KeyPath, root: Tree, yaml: YamlFile, file: string): Place {
+  let reached = find(root, keyPath);
+  const [section, , key = ''] = keyPath;
+  if (reached.steps === 2 && section === 'networks' && ['scale', 'mean', 'std'].includes(String(key))) {
+    const inherited = find(root, ['probe', ...keyPath.slice(2)]);
+    if (inherited.steps > 1) reached = inherited;
+  }
+  const place = { file, ...yaml.position(reached.start) };
+  return keyPath.length === 0 ? place : { ...place, key: keyPathText(keyPath) };
 }

@@ -15,6 +15,10 @@ export interface Correlation {
   std: Float64Array;
   /** [n], 1 where the unit is dead (contract: max = min, or a computed variance ≤ 0). */
   dead: Uint8Array;
+  /** [n], 1 where a dead unit's max differs from its min, but the computed variance is ≤ 0: worth a warning. */
+  varianceLost: Uint8Array;
+  /** [n] |provisional − true mean| in standard deviations, 0 for dead units; beyond 0.5 float32 sums lose digits. */
+  meanShift: Float64Array;
   /** [n × n] signed Pearson r, clipped to [−1, 1]; diagonal of a live unit exactly 1; rows and columns of dead units 0. */
   r: Float64Array;
   /** The part the sparse prediction is fitted on. */

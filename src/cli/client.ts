@@ -1,0 +1,78 @@
+/** The command line as a client of the Worker: sends inputs, follows a run, fetches results. */
+import { createReadStream, readFileSync } from 'node:fs';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PipelineError } from '../errors.ts';
+import { sha256Hex } from '../numeric/hash.ts';
+import type { Plan, TaskKind } from '../plan/plan.ts';
+import type { FileEntry, RunStatus } from '../runtime/protocol.ts';
+import type { Engine } from './engine.ts';
+import type { Prepared } from './prepare.ts';
+import type { ProgressDisplay } from './progress.ts';
+
+const POLL_MS = 150;
+
+/** What is known of a run before it ends. */
+export interface RunSoFar {
+  run?: string;
+  out?: string;
+  tasks?: { total: number; reused: number; computed: number };
+}
+
+/** Sends the models and the probe data that the bucket lacks; everything is named by its content. */
+export async function storeInputs(engine: Engine, { plan, modelPaths, probe }: Prepared): Promise<void> {
+  const absent = async (name: string): Promise<boolean> => (await engine.fetch(`/inputs/${name}`, { method: 'HEAD' })).status === 404;
+  const put = async (path: string, body: Uint8Array | ReadableStream, bytes: number): Promise<void> => {
+    await engine.fetch(path, { method: 'PUT', body, headers: { 'content-length': String(bytes) } });
+  };
+  for (const [index, { modelSha256 }] of plan.networks.entries()) {
+    if (!(await absent(modelSha256))) continue;
+    const bytes = new Uint8Array(readFileSync(modelPaths[index]!));
+    await put(`/inputs/${modelSha256}`, bytes, bytes.length);
+  }
+  const { sha256, sizeBytes } = plan.data;
+  if (await absent(`${sha256}.chunks`)) await put(`/inputs/${sha256}/chunks`, probe.chunkHashes, probe.chunkHashes.length);
+  if (await absent(sha256)) await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(probe.path)) as ReadableStream, sizeBytes);
+}
+
+/** Follows an attempt to its end; `soFar` learns of tasks as they finish. */
+export async function follow(engine: Engine, run: string, attempt: number, plan: Plan, display: ProgressDisplay, signal: AbortSignal, soFar: RunSoFar): Promise<RunStatus> {
+  const planned = tasksByKind(plan);
+  let toldReused = false;
+  for (;;) {
+    const status = await engine.json<RunStatus>(`/runs/${run}/attempts/${attempt}`);
+    const { reused } = status.progress;
+    if (reused !== null) {
+      const computed = status.progress.computed.reduce((total, { tasks }) => total + tasks, 0);
+      soFar.tasks = { total: plan.tasks.length, reused, computed };
+      if (!toldReused && reused > 0) display.say(`reuses ${reused} of ${plan.tasks.length} tasks, finished before`);
+      toldReused = true;
+    }
+    display.update(status.progress, planned);
+    if (status.status !== 'running') return status;
+    await sleep(POLL_MS, undefined, { signal });
+  }
+}
+
+/** Copies every file of a result, checked against its hash; gives the warnings of results.json. @throws PipelineError `input-damaged` */
+export async function writeResults(engine: Engine, planHash: string, files: readonly FileEntry[], write: (path: string, bytes: Uint8Array) => void): Promise<string[]> {
+  let warnings: string[] = [];
+  for (const { path, sha256 } of files) {
+    const response = await engine.fetch(`/results/${planHash}/${path.split('/').map(encodeURIComponent).join('/')}`);
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if ((await sha256Hex(bytes)) !== sha256) {
+      throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, { hint: 'run the same command again' });
+    }
+    if (path === 'results.json') ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
+    write(path, bytes);
+  }
+  return warnings;
+}
+
+/** How many tasks of each kind a plan has, in plan order. */
+export function tasksByKind(plan: Plan): Map<TaskKind, number> {
+  const counts = new Map<TaskKind, number>();
+  for (const { kind } of plan.tasks) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return counts;
+}
+

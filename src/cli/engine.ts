@@ -1,0 +1,96 @@
+/**
+ * The local engine: the same Worker that is deployed, in miniflare, with its bucket, queue, workflow and
+ * Durable Object persisted in the state folder.
+ */
+import { createWriteStream, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Log, LogLevel, Miniflare } from 'miniflare';
+import { fromRecord, PipelineError } from '../errors.ts';
+import type { ErrorRecord } from '../errors.ts';
+import { BUCKET, DEAD_LETTER_QUEUE, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
+import { processesMarked, STATE_MARK } from './state.ts';
+
+const WASM = 'ort-wasm-simd-threaded.wasm';
+/** Same as in wrangler.toml. */
+const COMPATIBILITY_DATE = '2026-07-01';
+const MAX_RETRIES = 3;
+
+export interface Engine {
+  /** Sends a request to the Worker. @throws PipelineError as the Worker said */
+  fetch(path: string, init?: EngineRequest): Promise<Response>;
+  json<T>(path: string, init?: EngineRequest): Promise<T>;
+  /** Peak resident memory of workerd so far, bytes; null where the system doesn't say. */
+  peakMemoryBytes(): number | null;
+  stop(): Promise<void>;
+}
+
+export interface EngineRequest {
+  method?: string;
+  body?: Uint8Array | ReadableStream | string;
+  headers?: Record<string, string>;
+}
+
+/** Starts the Worker on a locked state folder. `dist` is the folder of the built Worker. */
+export async function startEngine(statePath: string, dist: string, worker = 'worker.js'): Promise<Engine> {
+  // workerd inherits this, so that a later run on the same folder finds it
+  process.env[STATE_MARK] = statePath;
+  const log = createWriteStream(join(statePath, 'workerd.log'), { flags: 'w' });
+  const miniflare = new Miniflare({
+    name: 'convergent',
+    modules: [
+      { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(dist, worker), 'utf8') },
+      { type: 'CompiledWasm', path: WASM, contents: readFileSync(join(dist, WASM)) },
+    ],
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: ['nodejs_compat'],
+    r2Buckets: { BUCKET },
+    queueProducers: { TASKS: TASK_QUEUE },
+    queueConsumers: {
+      [TASK_QUEUE]: { maxBatchSize: 1, maxBatchTimeout: 0, maxRetries: MAX_RETRIES, deadLetterQueue: DEAD_LETTER_QUEUE },
+      [DEAD_LETTER_QUEUE]: { maxBatchSize: 1, maxBatchTimeout: 0, maxRetries: MAX_RETRIES },
+    },
+    durableObjects: { PROGRESS: { className: 'RunProgress', useSQLite: true } },
+    workflows: { RUNS: { name: WORKFLOW, className: 'ComparisonRun' } },
+    defaultPersistRoot: join(statePath, 'worker'),
+    log: new Log(LogLevel.NONE),
+    handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
+      stdout.pipe(log, { end: false });
+      stderr.pipe(log, { end: false });
+    },
+  });
+  await miniflare.ready;
+
+  const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
+    const response = (await miniflare.dispatchFetch(`http://convergent${path}`, { ...init, duplex: 'half' } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
+    if (response.ok || (init.method === 'HEAD' && response.status === 404)) return response;
+    throw await errorOf(response, path);
+  };
+  return {
+    fetch,
+    json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
+    peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),
+    stop: async () => {
+      await miniflare.dispose();
+      log.end();
+    },
+  };
+}
+
+async function errorOf(response: Response, path: string): Promise<PipelineError> {
+  const text = await response.text();
+  try {
+    return fromRecord(JSON.parse(text) as ErrorRecord);
+  } catch {
+    return new PipelineError('internal', `expected an answer from ${path}; found status ${response.status}: ${text.slice(0, 500)}`);
+  }
+}
+
+function peakMemoryOfWorkerd(statePath: string): number | null {
+  if (process.platform !== 'linux') return null;
+  for (const pid of processesMarked(statePath)) {
+    const found = /VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+    if (found) return Number(found[1]) * 1024;
+  }
+  return null;
+}

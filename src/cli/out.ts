@@ -1,0 +1,70 @@
+/**
+ * The output folder: written beside its place and renamed, so that it is whole or absent. A folder that
+ * holds anything but results of ours is never touched.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve, sep } from 'node:path';
+import { PipelineError } from '../errors.ts';
+
+/** First member of run.json, by which a folder is known as ours. */
+export const RUN_SCHEMA = 'convergent/run/1';
+
+/** @throws PipelineError `out-refused` where `folder` exists and is not ours */
+export function requireOurs(folder: string): void {
+  if (!existsSync(folder)) return;
+  let found: string;
+  try {
+    const names = readdirSync(folder);
+    if (names.length === 0) return;
+    if (names.includes('run.json')) {
+      const { schema } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as { schema?: unknown };
+      if (schema === RUN_SCHEMA) return;
+    }
+    found = `a folder with ${names.length} ${names.length === 1 ? 'entry' : 'entries'} that no run of ours wrote`;
+  } catch (error) {
+    found = (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'a file' : (error as Error).message;
+  }
+  throw new PipelineError('out-refused', `expected an output folder that is absent, empty or ours at ${folder}; found ${found}`, {
+    hint: 'choose another with --out, or remove it yourself',
+  });
+}
+
+/** A folder being written; nothing stands at its place until `finish`. */
+export interface OutputFolder {
+  write(path: string, bytes: Uint8Array | string): void;
+  finish(): void;
+  /** Removes what was written. */
+  abandon(): void;
+}
+
+/** Starts writing `folder`. @throws PipelineError `out-refused` */
+export function openOutput(folder: string): OutputFolder {
+  requireOurs(folder);
+  const place = resolve(folder);
+  const beside = (what: string): string => join(dirname(place), `.${basename(place)}.${what}`);
+  const [partial, old] = [beside('convergent-partial'), beside('convergent-old')];
+  try {
+    // what a killed run left
+    if (!existsSync(place) && existsSync(old)) renameSync(old, place);
+    for (const stale of [partial, old]) rmSync(stale, { recursive: true, force: true });
+    mkdirSync(partial, { recursive: true });
+  } catch (error) {
+    throw new PipelineError('out-refused', `expected an output folder that can be written at ${folder}; found ${(error as Error).message}`, { hint: 'choose another with --out', cause: error });
+  }
+  return {
+    write(path, bytes) {
+      const target = join(partial, ...path.split('/'));
+      if (!target.startsWith(partial + sep)) throw new PipelineError('internal', `expected a path inside the output folder; found ${path}`);
+      mkdirSync(dirname(target), { recursive: true });
+      writeFileSync(target, bytes);
+    },
+    finish() {
+      if (existsSync(place)) renameSync(place, old);
+      renameSync(partial, place);
+      rmSync(old, { recursive: true, force: true });
+    },
+    abandon() {
+      rmSync(partial, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,192 @@
+/**
+ * `convergent run`: plan, start or continue the run in the local engine, follow it, and write the
+ * output folder. Killed at any moment, the same command goes on with every finished task.
+ */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { fromRecord } from '../errors.ts';
+import { describePlan } from '../plan/describe.ts';
+import type { FileEntry, TaskRecord } from '../runtime/protocol.ts';
+import { follow, storeInputs, writeResults } from './client.ts';
+import type { RunSoFar } from './client.ts';
+import { STATE_DETAIL, STATE_OPTION, stateFolder } from './command.ts';
+import type { Command } from './command.ts';
+import { startEngine } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { openOutput, requireOurs, RUN_SCHEMA } from './out.ts';
+import { DIST, preparePlan } from './prepare.ts';
+import type { Prepared } from './prepare.ts';
+import { duration, progressDisplay } from './progress.ts';
+import type { ProgressDisplay } from './progress.ts';
+import { openState } from './state.ts';
+
+declare const CONVERGENT_VERSION: string;
+
+export interface RunOptions {
+  file: string;
+  /** Default: convergent-out/<name>. */
+  out: string | undefined;
+  state: string;
+  fresh: boolean;
+}
+
+/** How a run ended, as `--json` prints it and run.json holds it. */
+export interface RunReport {
+  run: string;
+  digest: string;
+  out: string;
+  tasks: { total: number; reused: number; computed: number };
+  /** Wall time by stage. */
+  seconds: Record<string, number>;
+  warnings: string[];
+}
+
+export const runCommand: Command = {
+  name: 'run',
+  usage: 'run <pipeline.yaml> [--out <dir>] [--state <dir>] [--fresh] [--json]',
+  summary: 'compares the networks of a pipeline and writes the report',
+  details: [
+    '  --out <dir>    output folder (default convergent-out/<name>)',
+    STATE_DETAIL,
+    '  --fresh        first deletes what is finished of this plan, so that everything is computed anew',
+    '  --json         one JSON document on stdout',
+    '',
+    'Killed at any moment, the same command goes on with every finished task.',
+  ],
+  operands: 1,
+  options: { ...STATE_OPTION, out: { type: 'string' }, fresh: { type: 'boolean' } },
+  run: async (invocation, { signal, soFar }) => {
+    const { out, fresh } = invocation.options;
+    const options = { file: invocation.positionals[0]!, out: out as string | undefined, state: stateFolder(invocation), fresh: fresh === true };
+    const report = await runPipeline(options, progressDisplay(process.stderr), signal, soFar);
+    return { text: runText(report), json: report };
+  },
+};
+
+/**
+ * Runs a pipeline. `soFar` is filled in as things become known, for whoever reports a failure.
+ * @throws PipelineError; the abort reason where `signal` is aborted
+ */
+export async function runPipeline(options: RunOptions, display: ProgressDisplay, signal: AbortSignal, soFar: RunSoFar): Promise<RunReport> {
+  const started = Date.now();
+  const seconds: Record<string, number> = {};
+  const state = await openState(options.state);
+  let engine: Engine | undefined;
+  try {
+    if (state.ended.length > 0) display.say(`ended a workerd left over from a killed run (process ${state.ended.join(', ')})`);
+    const prepared = await timed(seconds, 'plan', () => preparePlan(options.file, state.path));
+    const { plan } = prepared;
+    const out = options.out ?? `convergent-out/${plan.definition.name}`;
+    soFar.out = out;
+    requireOurs(out);
+    display.say(describePlan(plan));
+    signal.throwIfAborted();
+
+    engine = await timed(seconds, 'start', () => startEngine(state.path, DIST));
+    const { plan: planHash } = await engine.json<{ plan: string }>('/plans', { method: 'POST', body: JSON.stringify(plan) });
+    await timed(seconds, 'store', () => storeInputs(engine!, prepared));
+    if (options.fresh) await engine.fetch(`/plans/${planHash}/objects`, { method: 'DELETE' });
+    signal.throwIfAborted();
+
+    const proposed = `${new Date(started).toISOString().slice(0, 19).replace(/[-:]/g, '')}-${randomBytes(4).toString('hex')}`;
+    const { run, attempt } = await engine.json<{ run: string; attempt: number }>('/runs', { method: 'POST', body: JSON.stringify({ plan: planHash, run: proposed }) });
+    soFar.run = run;
+    display.say(attempt === 1 ? `run ${run}` : `run ${run} goes on, attempt ${attempt}`);
+    const status = await follow(engine, run, attempt, plan, display, signal, soFar);
+    const { outcome } = status;
+    if (outcome === null || 'error' in outcome) throw fromRecord(outcome?.error ?? { code: 'internal', message: 'the run ended without a result' });
+    const ended = Date.now();
+
+    // results are in the bucket: write the folder, then let go of the run
+    const records = await engine.json<{ task: number; record: TaskRecord }[]>(`/runs/${run}/tasks`);
+    Object.assign(seconds, stageSeconds(records, ended));
+    const { digest, files } = await engine.json<{ digest: string; files: FileEntry[] }>(`/results/${planHash}`);
+    const output = openOutput(out);
+    try {
+      const warnings = await timed(seconds, 'write', () => writeResults(engine!, planHash, files, output.write));
+      const tasks = { total: plan.tasks.length, reused: status.progress.reused ?? 0, computed: records.length };
+      seconds.total = round((Date.now() - started) / 1000);
+      const report: RunReport = { run, digest, out, tasks, seconds, warnings };
+      output.write('run.json', runJson(report, prepared, attempt, started, records, engine.peakMemoryBytes()));
+      output.finish();
+      await engine.fetch(`/plans/${planHash}/close`, { method: 'POST' });
+      return report;
+    } catch (error) {
+      output.abandon();
+      throw error;
+    }
+  } catch (error) {
+    // a signal ends workerd too, and then everything fails: the signal is the reason
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    display.end();
+    await engine?.stop().catch(() => undefined);
+    state.release();
+  }
+}
+
+function runText({ out, digest, tasks, seconds, warnings }: RunReport): string {
+  const told = warnings.length === 0 ? [] : [`${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}, in the report:`, ...warnings.slice(0, 5).map((text) => `  ${text}`)];
+  return [
+    ...told,
+    `${tasks.computed} tasks computed, ${tasks.reused} reused, in ${duration(seconds.total ?? 0)}; digest ${digest}`,
+    `report: ${join(out, 'report.html')}`,
+  ].join('\n');
+}
+
+// from the first task's start to the last one's end, by stage; then the report
+function stageSeconds(records: readonly { record: TaskRecord }[], ended: number): Record<string, number> {
+  const spans: Record<string, { from: number; to: number }> = {};
+  for (const { record } of records) {
+    const stage = record.kind === 'pilot' || record.kind === 'activate' ? 'activate' : 'reduce';
+    const span = (spans[stage] ??= { from: record.started, to: 0 });
+    span.from = Math.min(span.from, record.started);
+    span.to = Math.max(span.to, record.started + record.seconds * 1000);
+  }
+  const last = Math.max(0, ...Object.values(spans).map((span) => span.to));
+  return {
+    activate: round(spans.activate ? (spans.activate.to - spans.activate.from) / 1000 : 0),
+    reduce: round(spans.reduce ? (spans.reduce.to - spans.reduce.from) / 1000 : 0),
+    ...(last > 0 ? { report: round(Math.max(0, ended - last) / 1000) } : {}),
+  };
+}
+
+async function timed<T>(seconds: Record<string, number>, stage: string, act: () => Promise<T>): Promise<T> {
+  const started = performance.now();
+  try {
+    return await act();
+  } finally {
+    seconds[stage] = round((performance.now() - started) / 1000);
+  }
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}
+
+// run.json: the only file beside the page's hosts with times, hosts, paths and attempts
+function runJson(report: RunReport, prepared: Prepared, attempt: number, started: number, records: readonly { task: number; record: TaskRecord }[], peakMemoryBytes: number | null): string {
+  const { plan, file, modelPaths, dataPath } = prepared;
+  const document = {
+    schema: RUN_SCHEMA,
+    convergent: CONVERGENT_VERSION,
+    run: report.run,
+    attempt,
+    started: new Date(started).toISOString(),
+    finished: new Date().toISOString(),
+    host: hostname(),
+    node: process.versions.node,
+    provider: plan.provider,
+    file,
+    data: dataPath,
+    models: Object.fromEntries(plan.networks.map((network, index) => [network.name, modelPaths[index]])),
+    digest: report.digest,
+    tasks: report.tasks,
+    seconds: report.seconds,
+    memory: { ...plan.memory, workerdPeakBytes: peakMemoryBytes },
+    computed: records.map(({ task, record }) => ({ id: plan.tasks[task]!.id, ...record, })),
+  };
+  return `${JSON.stringify(document, null, 2)}\n`;
+}

@@ -1,0 +1,200 @@
+/**
+ * Cholesky factor of a principal submatrix that grows and shrinks: the Gram matrix of a sparse solution's
+ * support. L Lᵀ = A[order, order] for a symmetric A [n × n]; L is packed by rows.
+ * Append: Golub & Van Loan, "Matrix Computations", 4th ed. 2013, §4.2.9; remove: §6.5.3, by Givens rotations.
+ * differs: rows are appended four at a time and set against two rows of L at a time, for fewer loads per
+ * product; a removal is one pass over the packed rows below it.
+ */
+
+const LANES = 4;
+
+/** A growing factor; reads A, never changes it, and owns all else. Buffers grow with the largest size held. */
+export class Cholesky {
+  /** Rows and columns of A held, in the factor's order; the first `size` entries count. */
+  readonly order: Int32Array;
+  size = 0;
+  private readonly matrix: Float64Array;
+  private readonly n: number;
+  private factor = new Float64Array(0);
+  // up to LANES new rows, interleaved: panel[k · LANES + lane]
+  private readonly panel: Float64Array;
+  private readonly cosine: Float64Array;
+  private readonly sine: Float64Array;
+
+  constructor(matrix: Float64Array, n: number) {
+    this.matrix = matrix;
+    this.n = n;
+    this.order = new Int32Array(n);
+    this.panel = new Float64Array((n + LANES) * LANES);
+    this.cosine = new Float64Array(n);
+    this.sine = new Float64Array(n);
+  }
+
+  /** Forgets all rows. */
+  clear(): void {
+    this.size = 0;
+  }
+
+  /**
+   * Appends the first `count` of `rows`, none of which is held. A row whose pivot falls below `pivotLeast` is
+   * left out: it is a combination of those held, or A isn't positive definite. Those left out are moved
+   * to the front of `rows`; returns their number. O(count · size²/2).
+   */
+  append(rows: Int32Array, count: number, pivotLeast: number): number {
+    this.reserve(this.size + count);
+    let leftOut = 0;
+    for (let first = 0; first < count; first += LANES) {
+      const lanes = Math.min(LANES, count - first);
+      const held = this.size;
+      this.solvePanel(rows, first, lanes);
+      for (let lane = 0; lane < lanes; lane++) {
+        const row = rows[first + lane]!;
+        if (!this.appendLane(row, lane, held, pivotLeast)) rows[leftOut++] = row;
+      }
+    }
+    return leftOut;
+  }
+
+  /** Removes the row at place `k` of `order`; those behind it move up by one. O((size − k)²). */
+  remove(k: number): void {
+    const { factor, cosine, sine } = this;
+    this.size--;
+    this.order.copyWithin(k, k + 1, this.size + 1);
+    for (let r = k; r < this.size; r++) {
+      // old row r + 1 becomes row r: the rotations of the rows before it, then one of its own
+      let from = ((r + 1) * (r + 2)) / 2;
+      let to = (r * (r + 1)) / 2;
+      for (let c = 0; c < k; c++) factor[to++] = factor[from++]!;
+      let left = factor[from++]!;
+      for (let c = k; c < r; c++) {
+        const right = factor[from++]!;
+        factor[to++] = cosine[c]! * left + sine[c]! * right;
+        left = cosine[c]! * right - sine[c]! * left;
+      }
+      const right = factor[from]!;
+      const length = Math.sqrt(left * left + right * right);
+      factor[to] = length;
+      cosine[r] = left / length;
+      sine[r] = right / length;
+    }
+  }
+
+  /** Solves A[order, order] x = b in place, `b` in the factor's order; it may be longer. O(size²). */
+  solve(b: Float64Array): void {
+    const { size, factor } = this;
+    // L y = b by rows of L, then Lᵀ x = y by the same rows from the last
+    for (let i = 0, start = 0; i < size; start += ++i) {
+      b[i] = (b[i]! - dot(factor, start, b, i)) / factor[start + i]!;
+    }
+    for (let i = size - 1, start = (i * (i + 1)) / 2; i >= 0; start -= i--) {
+      const x = b[i]! / factor[start + i]!;
+      b[i] = x;
+      for (let k = 0; k < i; k++) b[k] = b[k]! - x * factor[start + k]!;
+    }
+  }
+
+  // L X = A[order, rows] for up to LANES new rows
+  private solvePanel(rows: Int32Array, first: number, lanes: number): void {
+    const { size, order, factor, panel, matrix, n } = this;
+    for (let lane = 0; lane < LANES; lane++) {
+      const start = lane < lanes ? rows[first + lane]! * n : -1;
+      for (let k = 0; k < size; k++) panel[k * LANES + lane] = start < 0 ? 0 : matrix[start + order[k]!]!;
+    }
+    // two rows of L against four lanes
+    let i = 0;
+    for (; i + 1 < size; i += 2) {
+      const upper = (i * (i + 1)) / 2;
+      const lower = upper + i + 1;
+      let u0 = 0;
+      let u1 = 0;
+      let u2 = 0;
+      let u3 = 0;
+      let l0 = 0;
+      let l1 = 0;
+      let l2 = 0;
+      let l3 = 0;
+      for (let k = 0, x = 0; k < i; k++, x += LANES) {
+        const u = factor[upper + k]!;
+        const l = factor[lower + k]!;
+        const x0 = panel[x]!;
+        const x1 = panel[x + 1]!;
+        const x2 = panel[x + 2]!;
+        const x3 = panel[x + 3]!;
+        u0 += u * x0;
+        u1 += u * x1;
+        u2 += u * x2;
+        u3 += u * x3;
+        l0 += l * x0;
+        l1 += l * x1;
+        l2 += l * x2;
+        l3 += l * x3;
+      }
+      const x = i * LANES;
+      const pivot = factor[upper + i]!;
+      const below = factor[lower + i]!;
+      const pivotBelow = factor[lower + i + 1]!;
+      const y0 = (panel[x]! - u0) / pivot;
+      const y1 = (panel[x + 1]! - u1) / pivot;
+      const y2 = (panel[x + 2]! - u2) / pivot;
+      const y3 = (panel[x + 3]! - u3) / pivot;
+      panel[x] = y0;
+      panel[x + 1] = y1;
+      panel[x + 2] = y2;
+      panel[x + 3] = y3;
+      panel[x + 4] = (panel[x + 4]! - l0 - below * y0) / pivotBelow;
+      panel[x + 5] = (panel[x + 5]! - l1 - below * y1) / pivotBelow;
+      panel[x + 6] = (panel[x + 6]! - l2 - below * y2) / pivotBelow;
+      panel[x + 7] = (panel[x + 7]! - l3 - below * y3) / pivotBelow;
+    }
+    if (i < size) for (let lane = 0; lane < lanes; lane++) this.extendLane(lane, i, panel[i * LANES + lane]!);
+  }
+
+  // one lane's entries against the rows that its panel has added before it, its pivot, and its place in L
+  private appendLane(row: number, lane: number, held: number, pivotLeast: number): boolean {
+    const { size, order, factor, panel, matrix, n } = this;
+    for (let i = held; i < size; i++) this.extendLane(lane, i, matrix[row * n + order[i]!]!);
+    let pivot = matrix[row * n + row]!;
+    for (let k = 0; k < size; k++) pivot -= panel[k * LANES + lane]! ** 2;
+    if (!(pivot >= pivotLeast)) return false;
+    const start = (size * (size + 1)) / 2;
+    for (let k = 0; k < size; k++) factor[start + k] = panel[k * LANES + lane]!;
+    factor[start + size] = Math.sqrt(pivot);
+    order[size] = row;
+    this.size = size + 1;
+    return true;
+  }
+
+  // the entry of one lane at row i of L, from its product with that row
+  private extendLane(lane: number, i: number, product: number): void {
+    const { factor, panel } = this;
+    const start = (i * (i + 1)) / 2;
+    let rest = product;
+    for (let k = 0; k < i; k++) rest -= factor[start + k]! * panel[k * LANES + lane]!;
+    panel[i * LANES + lane] = rest / factor[start + i]!;
+  }
+
+  private reserve(rows: number): void {
+    if ((rows * (rows + 1)) / 2 <= this.factor.length) return;
+    const capacity = Math.min(this.n, Math.max(64, 2 * rows));
+    const factor = new Float64Array((capacity * (capacity + 1)) / 2);
+    factor.set(this.factor);
+    this.factor = factor;
+  }
+}
+
+// a[start …] · b over n elements; four sums, so that additions don't wait for each other
+function dot(a: Float64Array, start: number, b: Float64Array, n: number): number {
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  let k = 0;
+  for (; k + 3 < n; k += 4) {
+    s0 += a[start + k]! * b[k]!;
+    s1 += a[start + k + 1]! * b[k + 1]!;
+    s2 += a[start + k + 2]! * b[k + 2]!;
+    s3 += a[start + k + 3]! * b[k + 3]!;
+  }
+  for (; k < n; k++) s0 += a[start + k]! * b[k]!;
+  return s0 + s1 + (s2 + s3);
+}

@@ -1,0 +1,138 @@
+/**
+ * The one session interface over ONNX Runtime, and its implementation over the API that
+ * onnxruntime-web and onnxruntime-node share. Tensors are plain: float32 data and dims. Every fault
+ * of the runtime leaves here as a PipelineError with the runtime's own text. Names neither package.
+ */
+import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
+import { PipelineError, type ErrorCode } from '../errors.ts';
+
+/** Row-major float32 values; `data.length` is the product of `dims`. */
+export interface FloatTensor {
+  data: Float32Array;
+  dims: number[];
+}
+
+/** ONNX Runtime in this process or isolate. */
+export interface OnnxRuntime {
+  /** Package and version, such as `onnxruntime-web 1.30.0`; part of every task key. */
+  version: string;
+  /** Loads a model; `model` may be dropped afterwards. `optimise: false` runs the graph node by node as written. */
+  createSession(model: Uint8Array, options?: SessionOptions): Promise<OnnxSession>;
+  /** Bytes of memory the runtime holds now, 0 where that can't be known. In wasm it never shrinks. */
+  heapBytes(): number;
+}
+
+export interface SessionOptions {
+  /** Graph optimisation; default true. */
+  optimise?: boolean;
+}
+
+export interface OnnxSession {
+  inputNames: readonly string[];
+  outputNames: readonly string[];
+  /** The element type of each output as the runtime inferred it (`float32`, `int64`, …), `not a tensor` for the rest. */
+  outputTypes: Readonly<Record<string, string>>;
+  /**
+   * Computes `outputs` (default: all) from `feeds`; the caller owns what comes back.
+   * @throws data-mismatch where a feed doesn't fit the model; tap-unsupported where an output isn't float32
+   */
+  run(feeds: Record<string, FloatTensor>, outputs?: readonly string[]): Promise<Record<string, FloatTensor>>;
+  release(): Promise<void>;
+}
+
+/** What a runtime brings to {@link runtimeOver}: the API's two constructors and facts about the package. */
+export interface RuntimeParts {
+  InferenceSession: Pick<InferenceSessionFactory, 'create'>;
+  Tensor: TensorConstructor;
+  version: string;
+  heapBytes: () => number;
+  sessionOptions?: InferenceSession.SessionOptions;
+}
+
+/** A runtime over the shared ONNX Runtime API. */
+export function runtimeOver(parts: RuntimeParts): OnnxRuntime {
+  return {
+    version: parts.version,
+    heapBytes: parts.heapBytes,
+    async createSession(model, options = {}) {
+      const sessionOptions: InferenceSession.SessionOptions = {
+        logSeverityLevel: 3,
+        ...parts.sessionOptions,
+        graphOptimizationLevel: options.optimise === false ? 'disabled' : 'all',
+      };
+      try {
+        return wrapSession(await parts.InferenceSession.create(model, sessionOptions), parts.Tensor);
+      } catch (thrown) {
+        throw runtimeError(thrown, 'load');
+      }
+    },
+  };
+}
+
+function wrapSession(session: InferenceSession, Tensor: TensorConstructor): OnnxSession {
+  const outputTypes = Object.fromEntries(
+    session.outputMetadata.map((output) => [output.name, output.isTensor ? output.type : 'not a tensor']),
+  );
+  return {
+    inputNames: session.inputNames,
+    outputNames: session.outputNames,
+    outputTypes,
+    async run(feeds, outputs = session.outputNames) {
+      for (const name of outputs) {
+        const type = outputTypes[name];
+        if (type !== 'float32') {
+          const found = type === undefined ? 'the model has no such output' : `found ${type}`;
+          throw new PipelineError('tap-unsupported', `tensor ${name}: expected float32, ${found}`);
+        }
+      }
+      const tensors = Object.fromEntries(
+        Object.entries(feeds).map(([name, feed]) => [name, new Tensor('float32', feed.data, feed.dims)]),
+      );
+      let results: InferenceSession.ReturnType;
+      try {
+        results = await session.run(tensors, outputs, { logSeverityLevel: 4 });
+      } catch (thrown) {
+        throw runtimeError(thrown, 'run');
+      }
+      return Object.fromEntries(
+        outputs.map((name) => {
+          const result = results[name]!;
+          return [name, { data: result.data as Float32Array, dims: [...result.dims] }];
+        }),
+      );
+    },
+    release: () => session.release(),
+  };
+}
+
+// the runtime has no error classes that survive wasm: its text decides
+const FAULTS: { when: 'load' | 'run'; text: RegExp; code: ErrorCode; saying: string }[] = [
+  {
+    when: 'load',
+    text: /not.?implemented|find an implementation|no op registered|is not a registered function|opset \d+ is under development|unsupported model ir/i,
+    code: 'model-unsupported',
+    saying: 'ONNX Runtime does not support this model',
+  },
+  { when: 'load', text: /(?:)/, code: 'model-invalid', saying: 'ONNX Runtime refused the model' },
+  {
+    when: 'run',
+    text: /invalid dimensions|invalid rank|unexpected input data type/i,
+    code: 'data-mismatch',
+    saying: 'the input does not fit the model',
+  },
+  { when: 'run', text: /(?:)/, code: 'internal', saying: 'ONNX Runtime failed while running the model' },
+];
+const OUT_OF_MEMORY = /bad_alloc|out of memory|failed to allocate|allocation failed|cannot enlarge memory/i;
+
+function runtimeError(thrown: unknown, when: 'load' | 'run'): PipelineError {
+  if (thrown instanceof PipelineError) return thrown;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  if (OUT_OF_MEMORY.test(text)) {
+    return new PipelineError('plan-too-large', `ONNX Runtime ran out of memory (${when}): ${text}`, {
+      hint: 'Use a smaller batch, or the native provider.',
+      cause: thrown,
+    });
+  }
+  const fault = FAULTS.find((entry) => entry.when === when && entry.text.test(text))!;
+  return new PipelineError(fault.code, `${fault.saying}: ${text}`, { cause: thrown });
+}

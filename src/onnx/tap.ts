@@ -1,0 +1,162 @@
+/**
+ * Taps: which value of a network a name means, and the network cut down to what computes it.
+ * Surgery copies every part it keeps byte for byte and changes only which parts stand in the file
+ * and what the graph's outputs are.
+ */
+import { nearest, PipelineError } from '../errors.ts';
+import { FLOAT32, nodeField, OUTPUT, valueField } from './build.ts';
+import { networkInput, writeModel, type OnnxModel } from './model.ts';
+import type { OnnxNode } from './node.ts';
+import { elementTypeNumber } from './tensor.ts';
+import type { ValueInfo } from './value.ts';
+import { invalid } from './wire.ts';
+
+/** A value of a network, and the node that makes it. */
+export interface Tap {
+  /** As written in the pipeline file. */
+  asked: string;
+  valueName: string;
+  /** Empty where the exporter gave none. */
+  nodeName: string;
+  op: string;
+}
+
+/**
+ * What `asked` names: an ONNX value, else the one output of the node of that name.
+ * @throws tap-unknown with the nearest names; tap-unsupported where it names the input, a weight, or several outputs
+ */
+export function resolveTap(model: OnnxModel, asked: string): Tap {
+  const maker = model.nodes.find((node) => asked !== '' && node.outputs.includes(asked));
+  if (maker) return tapOf(maker, asked, asked);
+  if (model.initializers.some((initializer) => initializer.name === asked)) {
+    throw new PipelineError('tap-unsupported', `${asked} is a weight of the network, not an activation`);
+  }
+  if (networkInput(model).name === asked) {
+    throw new PipelineError('tap-unsupported', `${asked} is the network's input, not an activation`);
+  }
+
+  const named = model.nodes.filter((node) => asked !== '' && node.name === asked);
+  const outputs = named.flatMap((node) => node.outputs).filter((name) => name !== '');
+  if (outputs.length > 1) {
+    const nodes = named.length === 1 ? `node ${asked} has` : `${named.length} nodes named ${asked} have`;
+    throw new PipelineError('tap-unsupported', `${nodes} ${outputs.length} outputs: ${outputs.join(', ')}`, {
+      hint: 'Name one of these outputs instead of the node.',
+    });
+  }
+  const [node] = named;
+  const [valueName] = outputs;
+  if (node && valueName !== undefined) return tapOf(node, asked, valueName);
+  throw unknownTap(model, asked);
+}
+
+function tapOf(node: OnnxNode, asked: string, valueName: string): Tap {
+  return { asked, valueName, nodeName: node.name, op: node.opType };
+}
+
+function unknownTap(model: OnnxModel, asked: string): PipelineError {
+  const names = new Set(model.nodes.flatMap((node) => [node.name, ...node.outputs]));
+  names.delete('');
+  // very long names are nobody's typing mistake, and cost time to compare
+  const candidates = [...names].filter((name) => name.length < 200).slice(0, MOST_CANDIDATES);
+  const near = nearest(asked.slice(0, 200), candidates);
+  return new PipelineError('tap-unknown', `expected the name of a value or node of the network, found ${asked}`, {
+    hint: near.length > 0 ? `Nearest: ${near.join(', ')}.` : undefined,
+  });
+}
+const MOST_CANDIDATES = 20_000;
+
+/** Every value a node makes, in node order. */
+export function allTaps(model: OnnxModel): Tap[] {
+  return model.nodes.flatMap((node) =>
+    node.outputs.filter((name) => name !== '').map((name) => tapOf(node, name, name)),
+  );
+}
+
+/**
+ * The model with `valueNames` as its only outputs, in this order, and without the nodes, weights and
+ * notes that none of them needs. Functions stay. Cost O(nodes + names).
+ * @throws tap-unknown where no node makes one of the values; model-invalid where a needed value has no origin
+ */
+export function pruneModel(model: OnnxModel, valueNames: readonly string[]): OnnxModel {
+  const makers = new Map(model.nodes.flatMap((node) => node.outputs.map((output) => [output, node] as const)));
+  makers.delete('');
+  for (const name of valueNames) if (!makers.has(name)) throw unknownTap(model, name);
+
+  // walk back from the taps
+  const given = new Set([...model.initializers, ...model.inputs].map((value) => value.name));
+  const keptNodes = new Set<OnnxNode>();
+  const kept = new Set(valueNames);
+  for (const name of kept) {
+    const node = makers.get(name);
+    if (node === undefined || keptNodes.has(node)) continue;
+    keptNodes.add(node);
+    for (const needed of [...node.inputs, ...node.captures]) {
+      if (needed === '') continue;
+      if (!makers.has(needed) && !given.has(needed)) {
+        throw invalid(`node ${node.name || node.index} (${node.opType}) reads ${needed}, which nothing makes`);
+      }
+      kept.add(needed);
+    }
+    for (const output of node.outputs) kept.add(output);
+  }
+  // notes on kept values name weights of their own
+  const annotations = model.annotations.filter((annotation) => kept.has(annotation.name));
+  for (const annotation of annotations) for (const name of annotation.uses) kept.add(name);
+
+  const input = networkInput(model).name;
+  const infos = new Map([...model.valueInfos, ...model.outputs].map((info) => [info.name, info]));
+  const outputs = new Set(valueNames);
+  return {
+    ...model,
+    nodes: model.nodes.filter((node) => keptNodes.has(node)),
+    initializers: model.initializers.filter((initializer) => kept.has(initializer.name)),
+    inputs: model.inputs.filter((value) => value.name === input || kept.has(value.name)),
+    outputs: [...outputs].map((name) => outputInfo(name, infos.get(name))),
+    valueInfos: model.valueInfos.filter((info) => kept.has(info.name) && !outputs.has(info.name)),
+    annotations,
+  };
+}
+
+// the element type is carried over for operators the runtime can't infer it of; dims never are, files state stale ones
+function outputInfo(name: string, noted: ValueInfo | undefined): ValueInfo {
+  const elemType = noted?.elemType ?? null;
+  const type = elemType === null ? undefined : elementTypeNumber(elemType);
+  return { number: OUTPUT, raw: valueField(OUTPUT, name, type), name, elemType, dims: null };
+}
+
+/** The file of {@link pruneModel}: the network cut down to its taps. */
+export function tapModel(model: OnnxModel, valueNames: readonly string[]): Uint8Array {
+  return writeModel(pruneModel(model, valueNames));
+}
+
+/**
+ * The model with one more output for each value of `valueNames`: its shape, as float32, so that
+ * shapes can be measured without holding the values themselves.
+ * @returns the model, and the names of the new outputs in the order of `valueNames`
+ */
+export function addShapeOutputs(
+  model: OnnxModel,
+  valueNames: readonly string[],
+): { model: OnnxModel; outputs: string[] } {
+  // a prefix no value has
+  const values = [
+    ...allTaps(model).map((tap) => tap.valueName),
+    ...[...model.inputs, ...model.initializers].map((value) => value.name),
+  ];
+  let prefix = 'convergent_shape_';
+  while (values.some((name) => name.startsWith(prefix))) prefix += '_';
+
+  const outputs = valueNames.map((_, i) => `${prefix}${i}`);
+  const nodes = valueNames.flatMap((name, i) => [
+    nodeField('Shape', [name], `${outputs[i]}_int64`),
+    nodeField('Cast', [`${outputs[i]}_int64`], outputs[i]!, { to: FLOAT32 }),
+  ]);
+  return {
+    model: {
+      ...model,
+      otherOfGraph: [...model.otherOfGraph, ...nodes.map((raw) => ({ number: 1, raw }))],
+      outputs: [...model.outputs, ...outputs.map((name) => outputInfo(name, undefined))],
+    },
+    outputs,
+  };
+}

@@ -1,0 +1,80 @@
+/**
+ * Memory as planned, not hoped for: what one task needs while it runs, against what its provider has.
+ * The batch is the largest that fits; a plan whose batch of one row doesn't is refused here.
+ */
+import type { Definition } from '../definition/definition.ts';
+import type { Place } from '../errors.ts';
+import { PipelineError } from '../errors.ts';
+import type { ModelInspection } from '../inspect/inspect.ts';
+import { positionCount, unitOffsets } from './layers.ts';
+import type { PlannedLayer } from './layers.ts';
+import type { PlannedData } from './plan.ts';
+
+const MIB = 2 ** 20;
+/** Memory of an isolate, wasm included (Cloudflare Workers limits, read 2026-11). */
+export const ALLOWED_BYTES = 128 * MIB;
+/** Kept for the Worker's code, V8 and ONNX Runtime before the first model: measured, see test/integration/memory. */
+export const RESERVED_BYTES = 36 * MIB;
+/** Largest batch the plan chooses by itself: an image group's block of rows. */
+const MOST_BATCH = 50;
+/** float32 products over more samples than this lose digits (methods, trap 1). */
+const MOST_SAMPLES = 65_536;
+
+/** What a task needs at its peak, bytes, beside what is reserved. */
+export interface MemoryEstimate {
+  batch: number;
+  projectedBytes: number;
+  allowedBytes: number;
+  reservedBytes: number;
+}
+
+/**
+ * Chooses the batch: at most `shard.batch`, 50 and what keeps products below 65,536 samples, and such that the task fits.
+ * @throws PipelineError `plan-too-large` with projected, allowed and reserved amounts
+ */
+export function chooseBatch(
+  definition: Definition,
+  models: readonly ModelInspection[],
+  data: PlannedData,
+  layers: readonly PlannedLayer[],
+  where: (keyPath: readonly (string | number)[]) => Place,
+): MemoryEstimate {
+  const positions = Math.max(...layers.map((layer) => layer.positions));
+  const asked = Math.min(definition.shard.batch ?? MOST_BATCH, MOST_BATCH, Math.max(1, Math.floor(MOST_SAMPLES / positions)));
+  const estimate = (batch: number): MemoryEstimate => ({
+    batch,
+    projectedBytes: projectBytes(batch, models, data, layers),
+    allowedBytes: ALLOWED_BYTES,
+    reservedBytes: RESERVED_BYTES,
+  });
+  for (let batch = asked; batch >= 1; batch--) {
+    const fitting = estimate(batch);
+    if (fitting.projectedBytes + RESERVED_BYTES <= ALLOWED_BYTES) return fitting;
+  }
+  const { projectedBytes } = estimate(1);
+  const told = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
+  throw new PipelineError(
+    'plan-too-large',
+    `expected a task of one row to fit an isolate; projected ${told(projectedBytes)}, allowed ${told(ALLOWED_BYTES)} of which ${told(RESERVED_BYTES)} are reserved`,
+    { place: where(['layers']), hint: 'compare fewer or narrower layers or fewer networks in one pipeline, or sample positions' },
+  );
+}
+
+// the largest of three moments of a task's life: opening a model, running a batch, writing the partial
+function projectBytes(batch: number, models: readonly ModelInspection[], data: PlannedData, layers: readonly PlannedLayer[]): number {
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+  const weights = sum(models.map((model) => model.weightsBytes));
+  // while a model is opened its file, the pruned graph and the runtime's copy are there at once
+  const opening = weights + Math.max(...models.map((model) => model.sizeBytes + 2 * model.weightsBytes));
+  const activations = Math.max(...models.map((model) => (model.input.batch ?? batch) * model.peakActivationBytes));
+  const rowValues = data.rowShape.reduce((product, axis) => product * axis, 1);
+  const inputs = batch * rowValues * (4 * models.length + 4);
+  const units = layers.map((layer) => unitOffsets(layer).at(-1)!);
+  const taps = sum(layers.map((layer, index) => 4 * batch * units[index]! * positionCount(layer)));
+  // in the moment graph: the taps once more, and of one layer at a time the transposed, joined and shifted samples
+  const samples = Math.max(...layers.map((layer, index) => 4 * batch * units[index]! * layer.positions));
+  const moments = sum(units.map((count) => (count + 1) ** 2));
+  const running = weights + activations + inputs + 2 * taps + 3 * samples + moments * (4 + 4 + 4);
+  const writing = weights + moments * (4 + 3 * 4);
+  return Math.max(opening, running, writing);
+}

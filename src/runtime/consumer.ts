@@ -1,0 +1,94 @@
+/**
+ * Queue consumer: takes task messages, runs each, stores its object, and tells the run's progress.
+ * Every message is acked by itself. Messages are hints: a task whose object is there is done, however
+ * often it is asked for.
+ */
+import { fromUnknown } from '../errors.ts';
+import type { ErrorRecord, PipelineError } from '../errors.ts';
+import type { Env, TaskMessage } from './env.ts';
+import { runTask } from './isolate.ts';
+import type { RunProgress } from './progress.ts';
+import { getPlan, hasObject, putObject, verifyObject } from './store.ts';
+
+/** Runs the tasks of a batch one after the other. */
+export async function consumeTasks(batch: MessageBatch<TaskMessage>, env: Env): Promise<void> {
+  for (const message of batch.messages) await consumeTask(message, env);
+}
+
+/** Dead letters: a task whose retries are used up fails its run, with the reason it gave last. */
+export async function consumeDeadLetters(batch: MessageBatch<TaskMessage>, env: Env): Promise<void> {
+  for (const message of batch.messages) {
+    const { run, attempt, plan: planHash, task: index } = message.body;
+    try {
+      const task = (await getPlan(env.BUCKET, planHash)).tasks[index]!;
+      if (await hasObject(env.BUCKET, task)) await progressOf(env, run).finish(attempt, index, null);
+      else await progressOf(env, run).failForGood(attempt, index, task.id);
+      message.ack();
+    } catch {
+      message.retry();
+    }
+  }
+}
+
+/** The progress object of a run. */
+export function progressOf(env: Env, run: string): DurableObjectStub<RunProgress> {
+  return env.PROGRESS.get(env.PROGRESS.idFromName(run));
+}
+
+async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<void> {
+  const { run, attempt, plan: planHash, task: index } = message.body;
+  const progress = progressOf(env, run);
+  let id = `task ${index}`;
+  try {
+    const plan = await getPlan(env.BUCKET, planHash);
+    const task = plan.tasks[index]!;
+    id = task.id;
+    if (await hasObject(env.BUCKET, task)) {
+      await progress.finish(attempt, index, null);
+      message.ack();
+      return;
+    }
+    const started = Date.now();
+    const { object, heapBytes } = await runTask(env.BUCKET, planHash, plan, task);
+    await putObject(env.BUCKET, task, object);
+    // only now, with the object in the bucket, may anybody hear of it
+    const record = { kind: task.kind, started, seconds: (Date.now() - started) / 1000, heapBytes, bytes: object.length, deliveries: message.attempts };
+    await progress.finish(attempt, index, record);
+    message.ack();
+  } catch (thrown) {
+    await reject(message, env, id, fromUnknown(thrown, 'task-failed'));
+  }
+}
+
+async function reject(message: Message<TaskMessage>, env: Env, id: string, error: PipelineError): Promise<void> {
+  const { run, attempt, plan: planHash, task: index } = message.body;
+  const progress = progressOf(env, run);
+  try {
+    if (error.code === 'object-missing' || error.code === 'object-damaged') {
+      // an input is gone: the workflow looks again and has it made anew
+      await discardDamaged(env, planHash, index, error);
+      await progress.lookAgain(attempt, index);
+      message.ack();
+    } else if (error.retryable) {
+      await progress.noteFailure(attempt, index, told(error, id));
+      message.retry({ delaySeconds: Math.min(30, 2 ** (message.attempts - 1)) });
+    } else {
+      await progress.fail(attempt, told(error, id));
+      message.ack();
+    }
+  } catch {
+    message.retry();
+  }
+}
+
+// a reader names no key, so every damaged input of the task is looked for and deleted
+async function discardDamaged(env: Env, planHash: string, index: number, error: PipelineError): Promise<void> {
+  if (error.code !== 'object-damaged') return;
+  const plan = await getPlan(env.BUCKET, planHash);
+  for (const needed of plan.tasks[index]!.needs) await verifyObject(env.BUCKET, plan.tasks[needed]!);
+}
+
+function told(error: PipelineError, id: string): ErrorRecord {
+  const record = error.toJSON();
+  return { ...record, message: `task ${id}: ${record.message}` };
+}

@@ -1,0 +1,19 @@
+/**
+ * Every number here is a limit of the platform or our distance from one. Sources: Cloudflare's
+ * documentation of Workers, Queues, Workflows and R2, and tries with miniflare 4.20260730.0; read 2026-11.
+ */
+
+/** sendBatch takes at most 100 messages (Queues limits). */
+export const SEND_BATCH_MESSAGES = 100;
+/** Messages pending at a time: the local queue refuses more than 10,000 half-way; one wave stays far below. */
+export const WAVE_TASKS = 1_000;
+/** A workflow looks again after this long without an event; events are hints and may be lost. */
+export const LOOK_AGAIN = '2 minutes';
+/** Objects read and verified per workflow step, so that one step stays within its CPU time. */
+export const VERIFY_TASKS_PER_STEP = 100;
+/** R2 requests under way at once in one invocation (Workers allow 6 simultaneous open connections; more wait). */
+export const PARALLEL_REQUESTS = 6;
+/** `step.do` times out after 10 minutes by default; ours read or write many objects. */
+export const STEP_TIMEOUT = '30 minutes';
+/** Bytes of probe data hashed as one chunk, the unit in which stored data is verified. */
+export const CHUNK_BYTES = 65_536;

@@ -1,0 +1,129 @@
+/**
+ * Progress of one run, a Durable Object: the *set* of tasks finished in the present attempt (never a
+ * counter, so a message delivered twice changes nothing), what each cost, and the first failure. It wakes
+ * the workflow when there is something to look at. A hint, not the truth: the bucket has that.
+ */
+import { DurableObject } from 'cloudflare:workers';
+import type { ErrorRecord } from '../errors.ts';
+import type { TaskKind } from '../plan/plan.ts';
+import type { Env } from './env.ts';
+import type { ProgressSummary, TaskRecord } from './protocol.ts';
+
+export class RunProgress extends DurableObject<Env> {
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    state.storage.sql.exec('CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)');
+    state.storage.sql.exec('CREATE TABLE IF NOT EXISTS tasks (task INTEGER PRIMARY KEY, state TEXT NOT NULL, kind TEXT, seconds REAL, record TEXT)');
+  }
+
+  /** Starts an attempt; a second call for the same attempt, after a restart, changes nothing. */
+  begin(attempt: number, instance: string, total: number): void {
+    if (this.#fact('attempt') === attempt) return;
+    this.ctx.storage.sql.exec('DELETE FROM tasks');
+    this.ctx.storage.sql.exec('DELETE FROM facts');
+    this.#setFact('attempt', attempt);
+    this.#setFact('instance', instance);
+    this.#setFact('total', total);
+  }
+
+  /** Says how many valid objects the attempt found. */
+  setReused(attempt: number, reused: number): void {
+    if (this.#fact('attempt') === attempt) this.#setFact('reused', reused);
+  }
+
+  /** Tasks just put on the queue; when none of them is open any more, the workflow is woken. */
+  expect(attempt: number, tasks: number[]): void {
+    if (this.#fact('attempt') !== attempt) return;
+    for (const task of tasks) {
+      this.ctx.storage.sql.exec("INSERT INTO tasks (task, state) VALUES (?, 'open') ON CONFLICT (task) DO UPDATE SET state = 'open'", task);
+    }
+  }
+
+  /** A task's object is in the bucket; `record` is null where it was there already. */
+  async finish(attempt: number, task: number, record: TaskRecord | null): Promise<void> {
+    if (this.#fact('attempt') !== attempt) return;
+    this.ctx.storage.sql.exec("INSERT INTO tasks (task, state) VALUES (?, 'done') ON CONFLICT (task) DO UPDATE SET state = 'done'", task);
+    if (record) {
+      const { kind, seconds } = record;
+      const text = JSON.stringify(record);
+      this.ctx.storage.sql.exec('UPDATE tasks SET kind = ?, seconds = ?, record = ? WHERE task = ? AND record IS NULL', kind, seconds, text, task);
+    }
+    if (this.#open() === 0) await this.#wake();
+  }
+
+  /** A task found an input missing: it is neither done nor failed. */
+  async lookAgain(attempt: number, task: number): Promise<void> {
+    if (this.#fact('attempt') !== attempt) return;
+    this.ctx.storage.sql.exec("UPDATE tasks SET state = 'lost' WHERE task = ? AND state = 'open'", task);
+    if (this.#open() === 0) await this.#wake();
+  }
+
+  /** A task failed and will be tried again; the reason is kept for the dead-letter consumer. */
+  noteFailure(attempt: number, task: number, error: ErrorRecord): void {
+    if (this.#fact('attempt') === attempt) this.#setFact(`reason ${task}`, error);
+  }
+
+  /** A task used up its retries: the run fails with the reason it gave last. */
+  async failForGood(attempt: number, task: number, id: string): Promise<void> {
+    const silent: ErrorRecord = {
+      code: 'task-failed',
+      message: `task ${id}: expected it to end; it died without a word, every time it was tried`,
+      hint: 'it may have passed the memory or CPU limit of an isolate: use a smaller shard.batch or shard.rows',
+    };
+    await this.fail(attempt, this.#fact<ErrorRecord>(`reason ${task}`) ?? silent);
+  }
+
+  /** The run fails; the first failure stays. */
+  async fail(attempt: number, error: ErrorRecord): Promise<void> {
+    if (this.#fact('attempt') !== attempt) return;
+    if (this.#fact('failure') === undefined) this.#setFact('failure', error);
+    await this.#wake();
+  }
+
+  summary(): ProgressSummary {
+    const computed = this.ctx.storage.sql
+      .exec<{ kind: TaskKind; tasks: number; seconds: number }>(
+        'SELECT kind, count(*) AS tasks, sum(seconds) AS seconds FROM tasks WHERE record IS NOT NULL GROUP BY kind',
+      )
+      .toArray();
+    return {
+      attempt: this.#fact('attempt') ?? 0,
+      total: this.#fact('total') ?? 0,
+      reused: this.#fact('reused') ?? null,
+      computed,
+      failure: this.#fact<ErrorRecord>('failure') ?? null,
+    };
+  }
+
+  /** What each task computed in this attempt cost, by index. */
+  records(): { task: number; record: TaskRecord }[] {
+    return this.ctx.storage.sql
+      .exec<{ task: number; record: string }>('SELECT task, record FROM tasks WHERE record IS NOT NULL ORDER BY task')
+      .toArray()
+      .map(({ task, record }) => ({ task, record: JSON.parse(record) as TaskRecord }));
+  }
+
+  #open(): number {
+    return this.ctx.storage.sql.exec<{ open: number }>("SELECT count(*) AS open FROM tasks WHERE state = 'open'").one().open;
+  }
+
+  // an event says "look again"; a workflow that has ended or sleeps cannot be told, and need not be
+  async #wake(): Promise<void> {
+    const instance = this.#fact<string>('instance');
+    if (instance === undefined) return;
+    try {
+      await (await this.env.RUNS.get(instance)).sendEvent({ type: 'look', payload: {} });
+    } catch {
+      // the time-out of the workflow's wait stands in for a lost event
+    }
+  }
+
+  #fact<T = number>(name: string): T | undefined {
+    const [row] = this.ctx.storage.sql.exec<{ value: string }>('SELECT value FROM facts WHERE name = ?', name).toArray();
+    return row && (JSON.parse(row.value) as T);
+  }
+
+  #setFact(name: string, value: unknown): void {
+    this.ctx.storage.sql.exec('INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value', name, JSON.stringify(value));
+  }
+}

@@ -1,0 +1,45 @@
+/** What the Worker tells its clients, over HTTP and in results. Types only; no platform names. */
+import type { ErrorRecord } from '../errors.ts';
+import type { TaskKind } from '../plan/plan.ts';
+
+/** What one task cost in the attempt that computed it. */
+export interface TaskRecord {
+  kind: TaskKind;
+  /** Milliseconds since 1970. */
+  started: number;
+  seconds: number;
+  /** Wasm heap when the task ended, bytes. */
+  heapBytes: number;
+  /** Size of its object, bytes. */
+  bytes: number;
+  /** Which delivery of its message succeeded, from 1. */
+  deliveries: number;
+}
+
+/** What is known of a run's present attempt; small, asked for often. */
+export interface ProgressSummary {
+  attempt: number;
+  total: number;
+  /** Valid objects found when the attempt started; null until they are counted. */
+  reused: number | null;
+  /** Tasks computed since and the seconds they took, by kind. */
+  computed: { kind: TaskKind; tasks: number; seconds: number }[];
+  failure: ErrorRecord | null;
+}
+
+/** How an attempt ended; an error is an outcome, so that nobody retries what cannot help. */
+export type RunOutcome = { result: string; digest: string } | { error: ErrorRecord };
+
+/** A run as its starter sees it. */
+export interface RunStatus {
+  status: 'running' | 'done' | 'failed';
+  progress: ProgressSummary;
+  outcome: RunOutcome | null;
+}
+
+/** One file of the results. */
+export interface FileEntry {
+  path: string;
+  sha256: string;
+  bytes: number;
+}

@@ -1,0 +1,129 @@
+/**
+ * The bucket as the stages see it: task objects, plans, inputs, report files. R2 is the truth; every key is
+ * a content hash, puts are create-only, and whatever is read is verified. A damaged object is deleted by
+ * its reader, so that the next look finds it absent.
+ */
+import { fromUnknown, PipelineError } from '../errors.ts';
+import { canonicalJson, sha256Hex, toHex } from '../numeric/hash.ts';
+import { readNpz } from '../numeric/npz.ts';
+import type { RowRange } from '../plan/groups.ts';
+import { objectKey } from '../plan/plan.ts';
+import type { Plan, PlannedData, Task } from '../plan/plan.ts';
+import { CHUNK_BYTES } from './limits.ts';
+
+export const planObjectKey = (hash: string): string => `plan/${hash}.json`;
+export const inputKey = (sha256: string): string => `inputs/${sha256}`;
+export const chunksKey = (sha256: string): string => `inputs/${sha256}.chunks`;
+
+// plans are immutable: keep the one in use
+let cachedPlan: { hash: string; plan: Plan } | undefined;
+
+/** Stores a plan and gives its content hash. */
+export async function putPlan(bucket: R2Bucket, plan: Plan): Promise<string> {
+  const text = canonicalJson(plan);
+  const hash = await sha256Hex(text);
+  await createOnly(bucket, planObjectKey(hash), new TextEncoder().encode(text));
+  return hash;
+}
+
+/** @throws PipelineError `object-missing` or `object-damaged` */
+export async function getPlan(bucket: R2Bucket, hash: string): Promise<Plan> {
+  if (cachedPlan?.hash === hash) return cachedPlan.plan;
+  const bytes = await getVerified(bucket, planObjectKey(hash), hash);
+  const plan = JSON.parse(new TextDecoder().decode(bytes)) as Plan;
+  cachedPlan = { hash, plan };
+  return plan;
+}
+
+/** Is the task's object there? Says nothing about its content. */
+export async function hasObject(bucket: R2Bucket, task: Task): Promise<boolean> {
+  return (await bucket.head(objectKey(task))) !== null;
+}
+
+/** The object of a task, unverified: its reader checks the members it takes. @throws PipelineError `object-missing` */
+export async function getObject(bucket: R2Bucket, task: Task): Promise<Uint8Array> {
+  return getBytes(bucket, objectKey(task));
+}
+
+/** Stores a task's object unless somebody was first, which is success: equal keys mean equal bytes. */
+export async function putObject(bucket: R2Bucket, task: Task, bytes: Uint8Array): Promise<void> {
+  await createOnly(bucket, objectKey(task), bytes);
+}
+
+/** Reads a task's object whole, verifies it, and deletes it where it is damaged. True where it is there and valid. */
+export async function verifyObject(bucket: R2Bucket, task: Task): Promise<boolean> {
+  const body = await bucket.get(objectKey(task));
+  if (body === null) return false;
+  try {
+    await readNpz(new Uint8Array(await body.arrayBuffer()), undefined, task.id);
+    return true;
+  } catch (error) {
+    if (fromUnknown(error).code !== 'object-damaged') throw error;
+    await bucket.delete(objectKey(task));
+    return false;
+  }
+}
+
+/** An input by content hash. @throws PipelineError `object-missing`, `object-damaged` */
+export function getInput(bucket: R2Bucket, sha256: string): Promise<Uint8Array> {
+  return getVerified(bucket, inputKey(sha256), sha256);
+}
+
+/**
+ * Reads rows of probe data by range. Stored data is verified chunk by chunk against the list of chunk
+ * hashes, whose own hash stands in the plan.
+ */
+export function rowReader(bucket: R2Bucket, data: PlannedData): (range: RowRange) => Promise<Uint8Array> {
+  const itemBytes = data.dtype === 'uint8' ? 1 : 4;
+  const rowBytes = data.rowShape.reduce((product, axis) => product * axis, itemBytes);
+  let chunkHashes: Promise<Uint8Array> | undefined;
+  return async ([start, end]) => {
+    chunkHashes ??= getVerified(bucket, chunksKey(data.sha256), data.chunksSha256);
+    const hashes = await chunkHashes;
+    const from = data.offset + start * rowBytes;
+    const to = data.offset + end * rowBytes;
+    const firstChunk = Math.floor(from / CHUNK_BYTES);
+    const offset = firstChunk * CHUNK_BYTES;
+    const length = Math.min(data.sizeBytes, Math.ceil(to / CHUNK_BYTES) * CHUNK_BYTES) - offset;
+    const key = inputKey(data.sha256);
+    const body = await bucket.get(key, { range: { offset, length } });
+    if (body === null) throw missing(key);
+    const bytes = new Uint8Array(await body.arrayBuffer());
+    let valid = bytes.length === length;
+    for (let at = 0, chunk = firstChunk; valid && at < length; at += CHUNK_BYTES, chunk++) {
+      const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes.subarray(at, at + CHUNK_BYTES)));
+      valid = toHex(hash) === toHex(hashes.subarray(chunk * 32, chunk * 32 + 32));
+    }
+    if (!valid) await discard(bucket, key);
+    return bytes.slice(from - offset, to - offset);
+  };
+}
+
+/** Puts an object unless the key is taken. */
+export async function createOnly(bucket: R2Bucket, key: string, bytes: Uint8Array): Promise<void> {
+  await bucket.put(key, bytes, { onlyIf: { etagDoesNotMatch: '*' } });
+}
+
+async function getBytes(bucket: R2Bucket, key: string): Promise<Uint8Array> {
+  const body = await bucket.get(key);
+  if (body === null) throw missing(key);
+  return new Uint8Array(await body.arrayBuffer());
+}
+
+async function getVerified(bucket: R2Bucket, key: string, sha256: string): Promise<Uint8Array> {
+  const bytes = await getBytes(bucket, key);
+  if ((await sha256Hex(bytes)) !== sha256) await discard(bucket, key);
+  return bytes;
+}
+
+function missing(key: string): PipelineError {
+  return new PipelineError('object-missing', `expected ${key} in the bucket; found nothing`, { hint: 'run the same command again' });
+}
+
+// inputs can't be computed anew: the run fails, and the next one stores them again
+async function discard(bucket: R2Bucket, key: string): Promise<never> {
+  await bucket.delete(key);
+  throw new PipelineError('input-damaged', `expected ${key} as it was stored; found other bytes, and deleted them`, {
+    hint: 'run the same command again: it stores the input anew',
+  });
+}

@@ -1,0 +1,202 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import { inspectModel, type InspectOptions } from '../../../src/inspect/inspect.ts';
+import { failure, fixture, wasmRuntime } from '../onnx/fixtures.ts';
+
+const inspect = async (name: string, options?: InspectOptions) =>
+  inspectModel(fixture(name), await wasmRuntime(), options);
+
+const shapes = (taps: readonly { valueName: string; shape: number[] }[]) =>
+  Object.fromEntries(taps.map((tap) => [tap.valueName, tap.shape]));
+
+describe('inspectModel(bytes, runtime, { taps })', () => {
+  test('measures the taps on two rows and tells what the file is', async () => {
+    const inspection = await inspect('conv', { taps: ['/conv1/relu', '/fc_out', '/conv1/relu_out'] });
+    expect(inspection).toEqual({
+      sha256: createHash('sha256').update(fixture('conv')).digest('hex'),
+      sizeBytes: fixture('conv').length,
+      opset: 13,
+      producer: 'convergent-tests 1',
+      input: { name: 'x', dims: ['batch', 3, 8, 8], batch: null },
+      rowShape: [3, 8, 8],
+      rows: 2,
+      // all but the side branch and its scale
+      weightsBytes: 4 * (4 * 3 * 9 + 4 + 5 * 4 * 9 + 5 + 6 * 80 + 6 + 1),
+      peakActivationBytes: expect.any(Number),
+      taps: [
+        // the file notes [1, 4, 8, 8]
+        {
+          asked: '/conv1/relu',
+          valueName: '/conv1/relu_out',
+          nodeName: '/conv1/relu',
+          op: 'Relu',
+          shape: [2, 4, 8, 8],
+        },
+        { asked: '/fc_out', valueName: '/fc_out', nodeName: '/fc', op: 'Gemm', shape: [2, 6] },
+        {
+          asked: '/conv1/relu_out',
+          valueName: '/conv1/relu_out',
+          nodeName: '/conv1/relu',
+          op: 'Relu',
+          shape: [2, 4, 8, 8],
+        },
+      ],
+      leftOut: [],
+    });
+    expect(JSON.parse(JSON.stringify(inspection))).toEqual(inspection);
+  });
+
+  test('counts the weights and values of the network cut down to its taps', async () => {
+    const input = 3 * 8 * 8;
+    const map = 4 * 8 * 8;
+    const shallow = await inspect('conv', { taps: ['/conv1/relu'] });
+    expect(shallow.weightsBytes).toBe(4 * (4 * 3 * 9 + 4));
+    expect(shallow.peakActivationBytes).toBe(4 * (input + map + map));
+    // both maps live while the second is made; of the taps, the first stays to the end
+    const [conv2, flat] = [5 * 4 * 4, 80];
+    const deep = await inspect('conv', { taps: ['/conv1/relu', '/flatten'] });
+    expect(deep.peakActivationBytes).toBe(
+      4 * Math.max(input + 2 * map, input + map + Math.max(64 + conv2, 2 * conv2, conv2 + flat)),
+    );
+    expect((await inspect('sparse', { taps: ['y'] })).weightsBytes).toBe(2 * 4 + 2 * 8 + 12);
+  });
+
+  test('measures b rows where the batch is fixed at b', async () => {
+    const inspection = await inspect('fixed_batch', { taps: ['relu'] });
+    expect(inspection).toMatchObject({
+      rows: 4,
+      rowShape: [3, 6, 6],
+      input: { batch: 4 },
+      taps: [{ shape: [4, 2, 4, 4] }],
+    });
+    expect(inspection.peakActivationBytes).toBe(4 * (3 * 36 + 2 * 16 + 2 * 16));
+  });
+
+  test.each<[string, string, number[]]>([
+    ['tokens', 'act', [2, 5, 7]],
+    ['nhwc', 'relu', [2, 5, 4, 4]],
+    ['unnamed', 'r', [2, 3]],
+    ['name_clash', 'same', [2, 3]],
+    ['bodies', 'choose', [2, 3]],
+    ['bodies', 'loop', [2, 3]],
+    ['old', 'h', [2, 3]],
+    ['function', 'twice', [2, 3]],
+    ['sequence', 'relu', [2, 1]],
+    ['odd_values', 'five_axes', [2, 1, 2, 1, 2]],
+  ])('reads %s at %s', async (name, tap, shape) => {
+    expect((await inspect(name, { taps: [tap] })).taps[0]!.shape).toEqual(shape);
+  });
+
+  test.each<[string, string, RegExp]>([
+    ['odd_values', 'shape', /found int64/],
+    ['odd_values', 'half', /found float16/],
+    ['odd_values', 'mean', /found \[\] for 2 rows/],
+    ['odd_values', 'row_sum', /found \[2\] for 2 rows/],
+    ['odd_values', 'turned', /found \[4, 2\] for 2 rows/],
+    ['odd_values', 'constant', /does not depend on the input/],
+    ['fixed_batch', 'constant', /does not depend on the input/],
+    ['odd_values', 'gram', /found \[2, 2\] for 2 rows, \[3, 3\] for 3/],
+    ['odd_values', 'two_rows_of_four', /found \[2, 4\] for 2 rows, \[2, 4\] for 3/],
+    ['sequence', 'parts', /found not a tensor/],
+  ])('refuses %s at %s', async (name, tap, message) => {
+    const error = await failure('tap-unsupported', () => inspect(name, { taps: [tap] }));
+    expect(error.message).toMatch(message);
+    expect(error.message).toContain(tap);
+  });
+
+  test('names the value where the node was asked for', async () => {
+    const error = await failure('tap-unsupported', () => inspect('odd_values', { taps: ['turn'] }));
+    expect(error.message).toMatch(/turn \(value turned\): expected float32 \[batch, …\]/);
+  });
+});
+
+describe('inspectModel(bytes, runtime) without taps', () => {
+  test('gives every value that can be one', async () => {
+    const inspection = await inspect('conv');
+    expect(shapes(inspection.taps)).toEqual({
+      '/conv1/conv_out': [2, 4, 8, 8],
+      '/conv1/relu_out': [2, 4, 8, 8],
+      '/pool_out': [2, 4, 4, 4],
+      '/conv2/conv_out': [2, 5, 4, 4],
+      '/conv2/relu_out': [2, 5, 4, 4],
+      '/flat': [2, 80],
+      '/fc_out': [2, 6],
+      y: [2, 6],
+      side: [2, 2, 8, 8],
+    });
+    expect(inspection.leftOut).toEqual([]);
+  });
+
+  test('and the others with the reason', async () => {
+    const { taps, leftOut } = await inspect('odd_values');
+    expect(shapes(taps)).toEqual({ left: [2, 2], right: [2, 2], y: [2, 4] });
+    expect(Object.fromEntries(leftOut.map((value) => [value.valueName, value.reason]))).toEqual({
+      shape: 'int64',
+      mean: '[] for 2 rows',
+      turned: '[4, 2] for 2 rows',
+      constant: 'a value that does not depend on the input',
+      gram: '[2, 2] for 2 rows, [3, 3] for 3',
+      row_sum: '[2] for 2 rows',
+      five_axes: 'rank 5, which has no default unit axis',
+      two_rows: '[2, 2] for 2 rows, [2, 3] for 3',
+      square: '[4, 4] for 2 rows',
+      two_rows_of_four: '[2, 4] for 2 rows, [2, 4] for 3',
+      half: 'float16',
+    });
+  });
+
+  test('leaves out sequences, which have no shape', async () => {
+    const { taps, leftOut } = await inspect('sequence');
+    expect(shapes(taps)).toEqual({ part: [2, 1], y: [2, 1] });
+    expect(leftOut).toMatchObject([{ valueName: 'parts', op: 'SplitToSequence', reason: 'not a tensor' }]);
+  });
+});
+
+describe('the shape of a row', () => {
+  test('comes from the data where axes besides the batch are free', async () => {
+    const inspection = await inspect('free_size', { inputShape: [3, 9, 7], taps: ['relu'] });
+    expect(inspection).toMatchObject({ rowShape: [3, 9, 7], input: { dims: ['n', 3, 'height', null], batch: null } });
+    expect(inspection.taps[0]!.shape).toEqual([2, 4, 7, 5]);
+    const error = await failure('data-mismatch', () => inspect('free_size', { taps: ['relu'] }));
+    expect(error.message).toMatch(/input x: .*free axes \[3, height, \?\]/);
+    expect(error.hint).toMatch(/probe data/);
+  });
+
+  test('or where not even the rank is known', async () => {
+    const inspection = await inspect('no_shape', { inputShape: [5] });
+    expect(inspection).toMatchObject({ input: { dims: [null, null], batch: null }, taps: [{ shape: [2, 5] }] });
+    await failure('data-mismatch', () => inspect('no_shape'));
+  });
+
+  test.each([[[3, 8]], [[3, 8, 9]], [[3, 8, 8, 1]]])('must fit the fixed axes: %j', async (inputShape) => {
+    const error = await failure('data-mismatch', () => inspect('conv', { inputShape }));
+    expect(error.message).toMatch(/expected rows of \[3, 8, 8\], found \[3, 8/);
+  });
+
+  test('with no values, or too many to try, is refused', async () => {
+    await failure('model-unsupported', () => inspect('no_shape', { inputShape: [0] }));
+    await failure('plan-too-large', () => inspect('no_shape', { inputShape: [2 ** 20, 2 ** 20] }));
+  });
+});
+
+describe('models that are refused', () => {
+  test('a batch that is only said to be free', async () => {
+    const error = await failure('model-unsupported', () => inspect('batch_inside', { taps: ['relu'] }));
+    expect(error.message).toMatch(/fails on 2 rows of zeros: .*reshape/i);
+    expect(error.hint).toMatch(/free batch axis/);
+  });
+
+  test.each(['two_inputs', 'int_input', 'external'])('%s', async (name) => {
+    await failure('model-unsupported', () => inspect(name));
+  });
+
+  test('a damaged one, and one that ONNX Runtime refuses', async () => {
+    const runtime = await wasmRuntime();
+    await failure('model-invalid', () => inspectModel(fixture('conv').subarray(0, 1000), runtime));
+    expect((await failure('model-invalid', () => inspect('twins'))).message).toMatch(/same node name/);
+  });
+
+  test('an unknown tap', async () => {
+    expect((await failure('tap-unknown', () => inspect('conv', { taps: ['conv1'] }))).hint).toMatch(/\/conv1\/conv/);
+  });
+});
