@@ -4,19 +4,23 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-process.chdir(new URL('.', import.meta.url).pathname);
-mkdirSync('dist', { recursive: true });
-const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+const ROOT = import.meta.dirname;
 const WASM = 'ort-wasm-simd-threaded.wasm';
 const wasmPath = createRequire(import.meta.url).resolve(`onnxruntime-web/${WASM}`);
 
-const external = {
+// the page is built first, and becomes a text in the Worker
+const PAGE_SCRIPT = 'dist/page.iife';
+
+const wasmBesideBundle = {
   name: 'wasm-beside-the-bundle',
   setup: (bundle) => bundle.onResolve({ filter: /\.wasm$/ }, () => ({ path: `./${WASM}`, external: true })),
 };
 const workerOptions = {
+  absWorkingDir: ROOT,
   bundle: true,
   format: 'esm',
   target: 'es2023',
@@ -24,45 +28,66 @@ const workerOptions = {
   mainFields: ['module', 'main'],
   conditions: ['workerd', 'worker', 'browser', 'import'],
   external: ['cloudflare:*', 'node:*'],
-  loader: { '.css': 'text', '.txt': 'text' },
-  plugins: [external],
+  loader: { '.css': 'text', '.iife': 'text' },
+  plugins: [wasmBesideBundle],
   logLevel: 'warning',
 };
 
-// what a task's bytes depend on, and nothing else
+/**
+ * Builds everything into `out`, with `workerEntry` as the Worker: tests put a Worker of their own around ours.
+ * @param {string} out folder, absolute
+ * @param {string} workerEntry file, absolute
+ * @param {Record<string, string>} workerDefine constants of the Worker, as source text
+ */
+export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), workerDefine = {}) {
+  mkdirSync(out, { recursive: true });
+  mkdirSync(join(ROOT, 'dist'), { recursive: true });
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const codeHashes = {
+    activate: await codeHash('src/accumulate/accumulate.ts', wasmPath),
+    reduce: await codeHash('src/reduce/reduce.ts'),
+  };
+  const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['src/report/page/page.ts'],
+    outfile: join(ROOT, PAGE_SCRIPT),
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  await build({
+    ...workerOptions,
+    entryPoints: [workerEntry],
+    outfile: join(out, 'worker.js'),
+    define: { ...define, ...workerDefine },
+  });
+  copyFileSync(wasmPath, join(out, WASM));
+  await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['src/cli/main.ts'],
+    outfile: join(out, 'cli.js'),
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22',
+    packages: 'external',
+    define,
+    logLevel: 'warning',
+  });
+  writeFileSync(join(out, 'code-hashes.json'), `${JSON.stringify(codeHashes, null, 2)}\n`);
+}
+
+// what the bytes of a kind of task depend on, and nothing else
 async function codeHash(entry, ...files) {
-  const { outputFiles } = await build({ ...workerOptions, entryPoints: [entry], write: false, minify: true, legalComments: 'none' });
+  const options = { ...workerOptions, entryPoints: [entry], write: false, minify: true, legalComments: 'none' };
+  const { outputFiles } = await build(options);
   const hash = createHash('sha256').update(outputFiles[0].contents);
   for (const file of files) hash.update(readFileSync(file));
   return hash.digest('hex');
 }
-const codeHashes = {
-  activate: await codeHash('src/accumulate/accumulate.ts', wasmPath),
-  reduce: await codeHash('src/reduce/reduce.ts'),
-};
-const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
 
-await build({
-  entryPoints: ['src/report/page/page.ts'],
-  outfile: 'dist/page.js.txt',
-  bundle: true,
-  minify: true,
-  format: 'iife',
-  target: 'es2022',
-  legalComments: 'none',
-  logLevel: 'warning',
-});
-await build({ ...workerOptions, entryPoints: ['src/worker.ts'], outfile: 'dist/worker.js', define });
-copyFileSync(wasmPath, `dist/${WASM}`);
-await build({
-  entryPoints: ['src/cli/main.ts'],
-  outfile: 'dist/cli.js',
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node22',
-  packages: 'external',
-  define,
-  logLevel: 'warning',
-});
-writeFileSync('dist/code-hashes.json', `${JSON.stringify(codeHashes, null, 2)}\n`);
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) await buildInto(join(ROOT, 'dist'));

@@ -12,12 +12,18 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 if (major > 22 || (major === 22 && minor >= 15)) {
   await import(cli.href);
 } else {
-  const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
+  const node = join(
+    dirname(createRequire(import.meta.url).resolve('node/package.json')),
+    'bin',
+    process.platform === 'win32' ? 'node.exe' : 'node',
+  );
   // the channel tells the child when this process is gone, even by SIGKILL
-  const child = spawn(node, [fileURLToPath(cli), ...process.argv.slice(2)], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(node, [fileURLToPath(cli), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
-    console.error(`error: this needs Node 22.15 or newer, and the bundled one did not start: ${error.message}`);
+    process.stderr.write(`error: this needs Node 22.15 or newer, and the bundled one did not start: ${error.message}\n`);
     process.exitCode = 1;
   });
   child.on('exit', (code, signal) => {

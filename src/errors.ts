@@ -9,7 +9,7 @@
  * whether running the same task again can help. `retryable` alone decides between retry and stop.
  */
 export const CODES = {
-  'usage': { exit: 2, http: 400, retryable: false },
+  usage: { exit: 2, http: 400, retryable: false },
   'definition-invalid': { exit: 2, http: 422, retryable: false },
   'file-missing': { exit: 2, http: 422, retryable: false },
   'model-invalid': { exit: 2, http: 422, retryable: false },
@@ -27,7 +27,7 @@ export const CODES = {
   'object-damaged': { exit: 1, http: 503, retryable: true },
   'input-damaged': { exit: 1, http: 503, retryable: false },
   'task-failed': { exit: 1, http: 500, retryable: true },
-  'internal': { exit: 1, http: 500, retryable: false },
+  internal: { exit: 1, http: 500, retryable: false },
 } as const;
 
 export type ErrorCode = keyof typeof CODES;

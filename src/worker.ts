@@ -9,5 +9,6 @@ export { ComparisonRun } from './runtime/workflow.ts';
 
 export default {
   fetch: app.fetch,
-  queue: (batch, env) => (batch.queue === DEAD_LETTER_QUEUE ? consumeDeadLetters(batch, env) : consumeTasks(batch, env)),
+  queue: (batch, env) =>
+    batch.queue === DEAD_LETTER_QUEUE ? consumeDeadLetters(batch, env) : consumeTasks(batch, env),
 } satisfies ExportedHandler<Env, TaskMessage>;

@@ -13,7 +13,7 @@ const FLOOR = ['errors', 'numeric', 'onnx'];
 const STAGES = ['definition', 'inspect', 'plan', 'activate', 'accumulate', 'reduce', 'report'];
 const SHELL = ['runtime', 'compute', 'cli', 'worker'];
 /** Packages that only one file, or only some folders, may name. */
-const PLATFORM: [package: RegExp, may: (file: string) => boolean][] = [
+const PLATFORM: [named: RegExp, may: (file: string) => boolean][] = [
   [/^cloudflare:/, (file) => file.startsWith('runtime/') || file === 'worker.ts'],
   [/^onnxruntime-web$|^onnxruntime-web\/wasm$/, (file) => file === 'onnx/wasm.ts'],
   [/^onnxruntime-web\/.*\.wasm$/, (file) => file === 'runtime/isolate.ts'],
@@ -38,7 +38,14 @@ const imports: Import[] = sourceFiles(SOURCE).flatMap((path) => {
     const specifier = match[3] ?? match[4] ?? '';
     const typeOnly = match[2] !== undefined;
     if (!specifier.startsWith('.')) return { file, target: specifier, ours: false, typeOnly };
-    return { file, target: relative(SOURCE, resolve(dirname(path), specifier)).split(sep).join('/'), ours: true, typeOnly };
+    return {
+      file,
+      target: relative(SOURCE, resolve(dirname(path), specifier))
+        .split(sep)
+        .join('/'),
+      ours: true,
+      typeOnly,
+    };
   });
 });
 
@@ -72,7 +79,8 @@ describe('imports', () => {
 
   it('loads no file in a cycle', () => {
     const edges = new Map<string, string[]>();
-    for (const { file, target } of imports.filter((entry) => entry.ours && !entry.typeOnly)) edges.set(file, [...(edges.get(file) ?? []), target]);
+    for (const { file, target } of imports.filter((entry) => entry.ours && !entry.typeOnly))
+      edges.set(file, [...(edges.get(file) ?? []), target]);
     const done = new Set<string>();
     const visit = (file: string, path: readonly string[]): void => {
       if (done.has(file)) return;

@@ -19,7 +19,11 @@ import type { ProvisionalMeans } from './pilot.ts';
 export type ActivationTask = Extract<Task, { kind: 'pilot' | 'activate' }>;
 
 /** The moment graph of a plan as a session: taps of all networks in, joint moments of every layer out. */
-export function openMoments(plan: Plan, runtime: OnnxRuntime, means: readonly Float32Array[] | null): Promise<OnnxSession> {
+export function openMoments(
+  plan: Plan,
+  runtime: OnnxRuntime,
+  means: readonly Float32Array[] | null,
+): Promise<OnnxSession> {
   return runtime.createSession(
     momentModel({
       layers: plan.layers.map((layer, index) => ({
@@ -33,24 +37,46 @@ export function openMoments(plan: Plan, runtime: OnnxRuntime, means: readonly Fl
 }
 
 /** Runs the pilot task with a moment session of zero means; gives the .npz of provisional means. */
-export async function runPilotTask(plan: Plan, task: ActivationTask, networks: OpenNetworks, moments: OnnxSession, source: ProbeSource): Promise<Uint8Array> {
+export async function runPilotTask(
+  plan: Plan,
+  task: ActivationTask,
+  networks: OpenNetworks,
+  moments: OnnxSession,
+  source: ProbeSource,
+): Promise<Uint8Array> {
   const layers = await sumMoments(plan, task, networks, moments, source);
   const means = layers.map(({ moments: sums, samples, min }) => {
     // Σ x is the last column of the triangle
     const units = min.length;
-    return Float32Array.from({ length: units }, (_, i) => sums[i * (units + 1) - (i * (i - 1)) / 2 - i + units]! / samples);
+    return Float32Array.from(
+      { length: units },
+      (_, i) => sums[i * (units + 1) - (i * (i - 1)) / 2 - i + units]! / samples,
+    );
   });
   return writeNpz(meansMembers(means));
 }
 
 /** Runs an activation task with a moment session that subtracts `means`; gives the .npz of its Partial. */
-export async function runActivationTask(plan: Plan, task: ActivationTask, networks: OpenNetworks, moments: OnnxSession, means: ProvisionalMeans, source: ProbeSource): Promise<Uint8Array> {
+export async function runActivationTask(
+  plan: Plan,
+  task: ActivationTask,
+  networks: OpenNetworks,
+  moments: OnnxSession,
+  means: ProvisionalMeans,
+  source: ProbeSource,
+): Promise<Uint8Array> {
   const layers = await sumMoments(plan, task, networks, moments, source);
   const rows = task.ranges.reduce((total, [start, end]) => total + end - start, 0);
   return writeNpz(partialMembers({ rows, meansHash: means.hash, layers: new Map(layers.entries()) }));
 }
 
-async function sumMoments(plan: Plan, task: ActivationTask, networks: OpenNetworks, moments: OnnxSession, source: ProbeSource): Promise<LayerMoments[]> {
+async function sumMoments(
+  plan: Plan,
+  task: ActivationTask,
+  networks: OpenNetworks,
+  moments: OnnxSession,
+  source: ProbeSource,
+): Promise<LayerMoments[]> {
   const sums = plan.layers.map((layer) => emptyMoments(unitOffsets(layer).at(-1)!));
   for await (const batch of activateShard(plan, task.ranges, networks, source)) {
     const feeds: Record<string, FloatTensor> = {};
@@ -70,7 +96,13 @@ async function sumMoments(plan: Plan, task: ActivationTask, networks: OpenNetwor
 }
 
 // adds the upper triangle of a float32 [(C+1) × (C+1)] product to the float64 sums
-function addBatch(into: LayerMoments, joint: Float32Array, min: Float32Array, max: Float32Array, samples: number): void {
+function addBatch(
+  into: LayerMoments,
+  joint: Float32Array,
+  min: Float32Array,
+  max: Float32Array,
+  samples: number,
+): void {
   const units = min.length;
   into.samples += samples;
   let at = 0;
@@ -95,11 +127,19 @@ function requireFinite(plan: Plan, layer: number, batch: TapBatch, joint: Float3
     const at = tap.data.findIndex((value) => !Number.isFinite(value));
     if (at < 0) continue;
     const row = batch.rows[Math.floor(at / (tap.data.length / tap.dims[0]!))];
-    throw new PipelineError('not-finite', `expected finite activations; found ${tap.data[at]} at layer ${name} of ${plan.networks[network]!.name}, row ${row}`, {
-      hint: 'check the preprocessing (scale, mean, std) and the model; rows count from 0',
-    });
+    throw new PipelineError(
+      'not-finite',
+      `expected finite activations; found ${tap.data[at]} at layer ${name} of ${plan.networks[network]!.name}, row ${row}`,
+      {
+        hint: 'check the preprocessing (scale, mean, std) and the model; rows count from 0',
+      },
+    );
   }
-  throw new PipelineError('not-finite', `expected sums of squares that float32 can hold; found activations too large at layer ${name}, rows ${batch.rows[0]} to ${batch.rows.at(-1)}`, {
-    hint: 'tap a tensor with smaller activations',
-  });
+  throw new PipelineError(
+    'not-finite',
+    `expected sums of squares that float32 can hold; found activations too large at layer ${name}, rows ${batch.rows[0]} to ${batch.rows.at(-1)}`,
+    {
+      hint: 'tap a tensor with smaller activations',
+    },
+  );
 }

@@ -23,7 +23,9 @@ export function meansMembers(byLayer: readonly Float32Array[]): Record<string, {
 /** The provisional means from the pilot's object. @throws PipelineError `object-damaged` */
 export async function meansFrom(object: Uint8Array, plan: Plan): Promise<ProvisionalMeans> {
   const members = await readNpz(object, undefined, 'pilot');
-  const byLayer = plan.layers.map((layer, index) => takeMember(members, `means_${index}`, 'float32', [unitOffsets(layer).at(-1)!]));
+  const byLayer = plan.layers.map((layer, index) =>
+    takeMember(members, `means_${index}`, 'float32', [unitOffsets(layer).at(-1)!]),
+  );
   const bytes = new Uint8Array(byLayer.reduce((total, means) => total + means.byteLength, 0));
   let at = 0;
   for (const means of byLayer) {

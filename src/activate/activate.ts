@@ -36,7 +36,11 @@ export interface OpenNetworks {
 }
 
 /** Opens every network of the plan; the model's bytes are dropped as soon as its session stands. */
-export async function openNetworks(plan: Plan, runtime: OnnxRuntime, source: Pick<ProbeSource, 'model'>): Promise<OpenNetworks> {
+export async function openNetworks(
+  plan: Plan,
+  runtime: OnnxRuntime,
+  source: Pick<ProbeSource, 'model'>,
+): Promise<OpenNetworks> {
   const sessions: OnnxSession[] = [];
   for (const [index, network] of plan.networks.entries()) {
     const bytes = await source.model(network.modelSha256);
@@ -56,7 +60,12 @@ export async function openNetworks(plan: Plan, runtime: OnnxRuntime, source: Pic
 }
 
 /** Runs all networks over the rows of `ranges`, `plan.batch` rows at a time. */
-export async function* activateShard(plan: Plan, ranges: readonly RowRange[], networks: OpenNetworks, source: Pick<ProbeSource, 'rows'>): AsyncGenerator<TapBatch> {
+export async function* activateShard(
+  plan: Plan,
+  ranges: readonly RowRange[],
+  networks: OpenNetworks,
+  source: Pick<ProbeSource, 'rows'>,
+): AsyncGenerator<TapBatch> {
   for (const pieces of batchesOf(ranges, plan.batch)) {
     const { bytes, rows } = await readPieces(plan, pieces, source);
     const prepared = new Map<string, Float32Array>();
@@ -87,7 +96,7 @@ function batchesOf(ranges: readonly RowRange[], batch: number): RowRange[][] {
   let pieces: RowRange[] = [];
   let room = batch;
   for (const [start, end] of ranges) {
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       const take = Math.min(room, end - at);
       pieces.push([at, at + take]);
       at += take;
@@ -102,7 +111,11 @@ function batchesOf(ranges: readonly RowRange[], batch: number): RowRange[][] {
   return pieces.length > 0 ? [...batches, pieces] : batches;
 }
 
-async function readPieces(plan: Plan, pieces: readonly RowRange[], source: Pick<ProbeSource, 'rows'>): Promise<{ bytes: Uint8Array; rows: number[] }> {
+async function readPieces(
+  plan: Plan,
+  pieces: readonly RowRange[],
+  source: Pick<ProbeSource, 'rows'>,
+): Promise<{ bytes: Uint8Array; rows: number[] }> {
   const rows: number[] = [];
   const parts: Uint8Array[] = [];
   for (const piece of pieces) {
@@ -122,7 +135,12 @@ async function readPieces(plan: Plan, pieces: readonly RowRange[], source: Pick<
 }
 
 // a model with a fixed batch b runs b rows at a time; the last run is filled up with its last row, and the surplus dropped
-async function runNetwork(network: PlannedNetwork, session: OnnxSession, input: Float32Array, rows: number): Promise<Record<string, FloatTensor>> {
+async function runNetwork(
+  network: PlannedNetwork,
+  session: OnnxSession,
+  input: Float32Array,
+  rows: number,
+): Promise<Record<string, FloatTensor>> {
   const { input: name, shape, fixedBatch } = network.preprocessing;
   if (fixedBatch === null) return session.run({ [name]: { data: input, dims: [rows, ...shape] } });
   const rowSize = input.length / rows;
@@ -166,7 +184,13 @@ function requireShapes(plan: Plan, taps: readonly FloatTensor[][], rows: number)
     for (const [network, tap] of layer.taps.entries()) {
       const { dims } = taps[index]![network]!;
       const positions = dims.filter((_, axis) => axis !== 0 && axis !== tap.unitAxis);
-      if (dims.length === tap.rank && dims[0] === rows && dims[tap.unitAxis] === tap.units && positions.join() === layer.positionShape.join()) continue;
+      if (
+        dims.length === tap.rank &&
+        dims[0] === rows &&
+        dims[tap.unitAxis] === tap.units &&
+        positions.join() === layer.positionShape.join()
+      )
+        continue;
       throw new PipelineError(
         'tap-unsupported',
         `expected ${rows} rows of ${tap.units} units × ${layer.positionShape.join(' × ') || 1} positions at layer ${layer.name} of ${plan.networks[network]!.name}; found shape [${dims.join(', ')}]`,

@@ -16,7 +16,8 @@ export function rowPreparer(data: PlannedData, preprocessing: Preprocessing): Ro
   const scale = perChannel(preprocessing.scale, preprocessing.channels);
   const mean = perChannel(preprocessing.mean, preprocessing.channels);
   const std = perChannel(preprocessing.std, preprocessing.channels);
-  const normalise = (x: number, c: number): number => Math.fround(Math.fround(Math.fround(x / scale[c]!) - mean[c]!) / std[c]!);
+  const normalise = (x: number, c: number): number =>
+    Math.fround(Math.fround(Math.fround(x / scale[c]!) - mean[c]!) / std[c]!);
 
   if (data.dtype === 'uint8') {
     // 256 values per channel: look them up
@@ -52,9 +53,13 @@ export function requireFiniteRows(data: PlannedData, bytes: Uint8Array, firstRow
   const at = floatsOf(bytes).findIndex((value) => !Number.isFinite(value));
   if (at < 0) return;
   const row = firstRow + Math.floor(at / size);
-  throw new PipelineError('not-finite', `expected finite probe data; found ${floatsOf(bytes)[at]} in row ${row}, element ${at % size}`, {
-    hint: 'remove or repair the row (rows count from 0)',
-  });
+  throw new PipelineError(
+    'not-finite',
+    `expected finite probe data; found ${floatsOf(bytes)[at]} in row ${row}, element ${at % size}`,
+    {
+      hint: 'remove or repair the row (rows count from 0)',
+    },
+  );
 }
 
 function floatsOf(bytes: Uint8Array): Float32Array {
@@ -67,7 +72,10 @@ function perChannel(values: readonly number[], channels: number): Float32Array {
 }
 
 // for each element of the model's row, in order: which element of the data's row it is, and its channel
-function elementTables(rowShape: readonly number[], preprocessing: Preprocessing): { source: Int32Array; channel: Int32Array } {
+function elementTables(
+  rowShape: readonly number[],
+  preprocessing: Preprocessing,
+): { source: Int32Array; channel: Int32Array } {
   const { axes, shape, channelAxis } = preprocessing;
   const size = rowShape.reduce((product, axis) => product * axis, 1);
   const strides = rowShape.map((_, axis) => rowShape.slice(axis + 1).reduce((product, length) => product * length, 1));

@@ -21,7 +21,8 @@ export interface RunSoFar {
 
 /** Sends the models and the probe data that the bucket lacks; everything is named by its content. */
 export async function storeInputs(engine: Engine, { plan, modelPaths, probe }: Prepared): Promise<void> {
-  const absent = async (name: string): Promise<boolean> => (await engine.fetch(`/inputs/${name}`, { method: 'HEAD' })).status === 404;
+  const absent = async (name: string): Promise<boolean> =>
+    (await engine.fetch(`/inputs/${name}`, { method: 'HEAD' })).status === 404;
   const put = async (path: string, body: Uint8Array | ReadableStream, bytes: number): Promise<void> => {
     await engine.fetch(path, { method: 'PUT', body, headers: { 'content-length': String(bytes) } });
   };
@@ -31,12 +32,22 @@ export async function storeInputs(engine: Engine, { plan, modelPaths, probe }: P
     await put(`/inputs/${modelSha256}`, bytes, bytes.length);
   }
   const { sha256, sizeBytes } = plan.data;
-  if (await absent(`${sha256}.chunks`)) await put(`/inputs/${sha256}/chunks`, probe.chunkHashes, probe.chunkHashes.length);
-  if (await absent(sha256)) await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(probe.path)) as ReadableStream, sizeBytes);
+  if (await absent(`${sha256}.chunks`))
+    await put(`/inputs/${sha256}/chunks`, probe.chunkHashes, probe.chunkHashes.length);
+  if (await absent(sha256))
+    await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(probe.path)) as ReadableStream, sizeBytes);
 }
 
 /** Follows an attempt to its end; `soFar` learns of tasks as they finish. */
-export async function follow(engine: Engine, run: string, attempt: number, plan: Plan, display: ProgressDisplay, signal: AbortSignal, soFar: RunSoFar): Promise<RunStatus> {
+export async function follow(
+  engine: Engine,
+  run: string,
+  attempt: number,
+  plan: Plan,
+  display: ProgressDisplay,
+  signal: AbortSignal,
+  soFar: RunSoFar,
+): Promise<RunStatus> {
   const planned = tasksByKind(plan);
   let toldReused = false;
   for (;;) {
@@ -55,13 +66,20 @@ export async function follow(engine: Engine, run: string, attempt: number, plan:
 }
 
 /** Copies every file of a result, checked against its hash; gives the warnings of results.json. @throws PipelineError `input-damaged` */
-export async function writeResults(engine: Engine, planHash: string, files: readonly FileEntry[], write: (path: string, bytes: Uint8Array) => void): Promise<string[]> {
+export async function writeResults(
+  engine: Engine,
+  planHash: string,
+  files: readonly FileEntry[],
+  write: (path: string, bytes: Uint8Array) => void,
+): Promise<string[]> {
   let warnings: string[] = [];
   for (const { path, sha256 } of files) {
     const response = await engine.fetch(`/results/${planHash}/${path.split('/').map(encodeURIComponent).join('/')}`);
     const bytes = new Uint8Array(await response.arrayBuffer());
     if ((await sha256Hex(bytes)) !== sha256) {
-      throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, { hint: 'run the same command again' });
+      throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
+        hint: 'run the same command again',
+      });
     }
     if (path === 'results.json') ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
     write(path, bytes);
@@ -75,4 +93,3 @@ export function tasksByKind(plan: Plan): Map<TaskKind, number> {
   for (const { kind } of plan.tasks) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   return counts;
 }
-

@@ -47,7 +47,12 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
     r2Buckets: { BUCKET },
     queueProducers: { TASKS: TASK_QUEUE },
     queueConsumers: {
-      [TASK_QUEUE]: { maxBatchSize: 1, maxBatchTimeout: 0, maxRetries: MAX_RETRIES, deadLetterQueue: DEAD_LETTER_QUEUE },
+      [TASK_QUEUE]: {
+        maxBatchSize: 1,
+        maxBatchTimeout: 0,
+        maxRetries: MAX_RETRIES,
+        deadLetterQueue: DEAD_LETTER_QUEUE,
+      },
       [DEAD_LETTER_QUEUE]: { maxBatchSize: 1, maxBatchTimeout: 0, maxRetries: MAX_RETRIES },
     },
     durableObjects: { PROGRESS: { className: 'RunProgress', useSQLite: true } },
@@ -62,7 +67,10 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
   await miniflare.ready;
 
   const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
-    const response = (await miniflare.dispatchFetch(`http://convergent${path}`, { ...init, duplex: 'half' } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
+    const response = (await miniflare.dispatchFetch(`http://convergent${path}`, {
+      ...init,
+      duplex: 'half',
+    } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
     if (response.ok || (init.method === 'HEAD' && response.status === 404)) return response;
     throw await errorOf(response, path);
   };
@@ -82,7 +90,10 @@ async function errorOf(response: Response, path: string): Promise<PipelineError>
   try {
     return fromRecord(JSON.parse(text) as ErrorRecord);
   } catch {
-    return new PipelineError('internal', `expected an answer from ${path}; found status ${response.status}: ${text.slice(0, 500)}`);
+    return new PipelineError(
+      'internal',
+      `expected an answer from ${path}; found status ${response.status}: ${text.slice(0, 500)}`,
+    );
   }
 }
 

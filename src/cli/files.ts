@@ -39,7 +39,10 @@ export function requireFile(path: string, what: string, place?: Place): void {
 }
 
 /** The header of a .npy file of probe data. @throws PipelineError `data-invalid` */
-export function readProbeHeader(path: string, place?: Place): Omit<PlannedData, 'sha256' | 'chunksSha256'> & { rows: number } {
+export function readProbeHeader(
+  path: string,
+  place?: Place,
+): Omit<PlannedData, 'sha256' | 'chunksSha256'> & { rows: number } {
   requireFile(path, 'probe data', place);
   const sizeBytes = statSync(path).size;
   const head = new Uint8Array(Math.min(sizeBytes, NPY_HEADER_MOST_BYTES));
@@ -53,11 +56,15 @@ export function readProbeHeader(path: string, place?: Place): Omit<PlannedData, 
     const { dtype, shape, offset } = parseNpyHeader(head, path, sizeBytes, ['uint8', 'float32']);
     const [rows, ...rowShape] = shape;
     if (rows === undefined || rowShape.length === 0) {
-      throw new PipelineError('data-invalid', `${path}: expected rows of data, at least two axes; found shape (${shape.join(', ')})`);
+      throw new PipelineError(
+        'data-invalid',
+        `${path}: expected rows of data, at least two axes; found shape (${shape.join(', ')})`,
+      );
     }
     return { sizeBytes, dtype: dtype as PlannedData['dtype'], rowShape, offset, rows };
   } catch (error) {
-    if (error instanceof PipelineError && !error.place) throw new PipelineError(error.code, error.plainMessage, { place, hint: error.hint, cause: error });
+    if (error instanceof PipelineError && !error.place)
+      throw new PipelineError(error.code, error.plainMessage, { place, hint: error.hint, cause: error });
     throw error;
   }
 }
@@ -71,7 +78,7 @@ export async function readProbe(path: string, place?: Place): Promise<ProbeFile>
   let filled = 0;
   for await (const piece of createReadStream(path, { highWaterMark: 16 * CHUNK_BYTES }) as AsyncIterable<Buffer>) {
     whole.update(piece);
-    for (let at = 0; at < piece.length; ) {
+    for (let at = 0; at < piece.length;) {
       const take = Math.min(piece.length - at, CHUNK_BYTES - filled);
       chunk.update(piece.subarray(at, at + take));
       at += take;

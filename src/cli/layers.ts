@@ -19,7 +19,8 @@ export const layersCommand: Command = {
   run: async ({ positionals, options }) => {
     const inspection = await inspectFile(positionals[0]!, options.data as string | undefined);
     const taps = inspection.taps.map(describeTap);
-    const width = (key: 'name' | 'tensor' | 'op'): number => Math.max(key.length, ...taps.map((tap) => tap[key].length));
+    const width = (key: 'name' | 'tensor' | 'op'): number =>
+      Math.max(key.length, ...taps.map((tap) => tap[key].length));
     const row = (name: string, op: string, tensor: string, units: string, positions: string): string =>
       `${name.padEnd(width('name'))}  ${op.padEnd(width('op'))}  ${tensor.padEnd(width('tensor'))}  ${units.padStart(6)}  ${positions}`;
     const text = [
@@ -30,7 +31,17 @@ export const layersCommand: Command = {
       ...(inspection.leftOut.length > 0 ? ['', `${inspection.leftOut.length} values can't be tapped:`] : []),
       ...inspection.leftOut.map(({ valueName, op, reason }) => `  ${valueName} (${op}): ${reason}`),
     ].join('\n');
-    return { text, json: { model: positionals[0], sha256: inspection.sha256, opset: inspection.opset, input: inspection.input, layers: taps, left_out: inspection.leftOut } };
+    return {
+      text,
+      json: {
+        model: positionals[0],
+        sha256: inspection.sha256,
+        opset: inspection.opset,
+        input: inspection.input,
+        layers: taps,
+        left_out: inspection.leftOut,
+      },
+    };
   },
 };
 
@@ -45,7 +56,13 @@ export async function inspectFile(path: string, dataPath: string | undefined): P
 }
 
 /** A tap as people name it: by its node where that has a name of its own, else by its tensor. */
-export function describeTap(tap: TapInspection): { name: string; tensor: string; op: string; units: number; positions: number[] } {
+export function describeTap(tap: TapInspection): {
+  name: string;
+  tensor: string;
+  op: string;
+  units: number;
+  positions: number[];
+} {
   const { units, positions } = unitsOf(tap.shape);
   return { name: tap.nodeName || tap.valueName, tensor: tap.valueName, op: tap.op, units, positions };
 }

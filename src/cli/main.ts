@@ -53,14 +53,18 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   } catch (thrown) {
     if (stop.signal.aborted) {
-      if (json) process.stdout.write(`${JSON.stringify({ ...soFar, error: { code: 'stopped', message: 'stopped before the end; the same command goes on' } })}\n`);
+      if (json)
+        process.stdout.write(
+          `${JSON.stringify({ ...soFar, error: { code: 'stopped', message: 'stopped before the end; the same command goes on' } })}\n`,
+        );
       process.stderr.write('stopped; no finished task is lost, the same command goes on\n');
       return (stop.signal.reason as Stopped).exitCode;
     }
     const error = fromUnknown(thrown);
     if (json) process.stdout.write(`${JSON.stringify({ ...soFar, error: error.toJSON() })}\n`);
     process.stderr.write(`${formatError(error, Boolean(color))}\n`);
-    if (error.code === 'internal' && process.env.CONVERGENT_DEBUG) process.stderr.write(`${String((thrown as Error).stack)}\n`);
+    if (error.code === 'internal' && process.env.CONVERGENT_DEBUG)
+      process.stderr.write(`${String((thrown as Error).stack)}\n`);
     return error.exitCode;
   }
 }
@@ -72,18 +76,27 @@ function choose(argv: string[]): string | { command: Command; invocation: Invoca
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (!command) {
     const known = COMMANDS.map((candidate) => candidate.name);
-    throw new PipelineError('usage', `expected a command: ${known.join(', ')}; found ${name}`, { hint: `did you mean ${nearest(name, known, 1)[0]}? See convergent --help` });
+    throw new PipelineError('usage', `expected a command: ${known.join(', ')}; found ${name}`, {
+      hint: `did you mean ${nearest(name, known, 1)[0]}? See convergent --help`,
+    });
   }
   if (rest.includes('--help') || rest.includes('-h')) return helpOf(command);
   let parsed: ReturnType<typeof parse>;
   try {
     parsed = parse(command, rest);
   } catch (error) {
-    throw new PipelineError('usage', (error as Error).message, { hint: `usage: convergent ${command.usage}`, cause: error });
+    throw new PipelineError('usage', (error as Error).message, {
+      hint: `usage: convergent ${command.usage}`,
+      cause: error,
+    });
   }
   const { positionals, values } = parsed;
   if (positionals.length !== command.operands) {
-    throw new PipelineError('usage', `expected ${command.operands} file${command.operands === 1 ? '' : 's'} after ${name}; found ${positionals.length}`, { hint: `usage: convergent ${command.usage}` });
+    throw new PipelineError(
+      'usage',
+      `expected ${command.operands} file${command.operands === 1 ? '' : 's'} after ${name}; found ${positionals.length}`,
+      { hint: `usage: convergent ${command.usage}` },
+    );
   }
   return { command, invocation: { positionals, options: values as Invocation['options'] } };
 }
@@ -107,5 +120,10 @@ function usage(): string {
 }
 
 function helpOf(command: Command): string {
-  return [`convergent ${command.usage}`, '', command.summary, ...(command.details.length > 0 ? ['', ...command.details] : [])].join('\n');
+  return [
+    `convergent ${command.usage}`,
+    '',
+    command.summary,
+    ...(command.details.length > 0 ? ['', ...command.details] : []),
+  ].join('\n');
 }

@@ -24,17 +24,21 @@ export function requireOurs(folder: string): void {
   } catch (error) {
     found = (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'a file' : (error as Error).message;
   }
-  throw new PipelineError('out-refused', `expected an output folder that is absent, empty or ours at ${folder}; found ${found}`, {
-    hint: 'choose another with --out, or remove it yourself',
-  });
+  throw new PipelineError(
+    'out-refused',
+    `expected an output folder that is absent, empty or ours at ${folder}; found ${found}`,
+    {
+      hint: 'choose another with --out, or remove it yourself',
+    },
+  );
 }
 
 /** A folder being written; nothing stands at its place until `finish`. */
 export interface OutputFolder {
-  write(path: string, bytes: Uint8Array | string): void;
-  finish(): void;
+  write: (path: string, bytes: Uint8Array | string) => void;
+  finish: () => void;
   /** Removes what was written. */
-  abandon(): void;
+  abandon: () => void;
 }
 
 /** Starts writing `folder`. @throws PipelineError `out-refused` */
@@ -49,12 +53,17 @@ export function openOutput(folder: string): OutputFolder {
     for (const stale of [partial, old]) rmSync(stale, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });
   } catch (error) {
-    throw new PipelineError('out-refused', `expected an output folder that can be written at ${folder}; found ${(error as Error).message}`, { hint: 'choose another with --out', cause: error });
+    throw new PipelineError(
+      'out-refused',
+      `expected an output folder that can be written at ${folder}; found ${(error as Error).message}`,
+      { hint: 'choose another with --out', cause: error },
+    );
   }
   return {
     write(path, bytes) {
       const target = join(partial, ...path.split('/'));
-      if (!target.startsWith(partial + sep)) throw new PipelineError('internal', `expected a path inside the output folder; found ${path}`);
+      if (!target.startsWith(partial + sep))
+        throw new PipelineError('internal', `expected a path inside the output folder; found ${path}`);
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, bytes);
     },

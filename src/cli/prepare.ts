@@ -96,7 +96,13 @@ async function inspectTaps(
   const { layout } = definition.networks[index]!;
   const { shape: inputShape } = readRows(rowShape, definition.probe.layout, modelRow(dims, rowShape), layout);
   const taps = definition.layers.map((layer) => layer.taps[index]!.tensor);
-  const key = await hashOf({ code: CODE_HASHES.activate, runtime: runtime.version, model: await sha256Hex(bytes), inputShape, taps });
+  const key = await hashOf({
+    code: CODE_HASHES.activate,
+    runtime: runtime.version,
+    model: await sha256Hex(bytes),
+    inputShape,
+    taps,
+  });
   const file = join(stateFolder, 'inspect', `${key}.json`);
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as ModelInspection;

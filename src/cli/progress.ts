@@ -48,7 +48,11 @@ export function progressDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
 }
 
 /** What one progress line says: tasks done, reused, and an estimate of the time left. */
-export function progressText(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, number>, elapsedSeconds: number): string {
+export function progressText(
+  summary: ProgressSummary,
+  planned: ReadonlyMap<TaskKind, number>,
+  elapsedSeconds: number,
+): string {
   const computed = summary.computed.reduce((total, { tasks }) => total + tasks, 0);
   const reused = summary.reused ?? 0;
   const done = Math.min(summary.total, computed + reused);

@@ -58,7 +58,12 @@ export const runCommand: Command = {
   options: { ...STATE_OPTION, out: { type: 'string' }, fresh: { type: 'boolean' } },
   run: async (invocation, { signal, soFar }) => {
     const { out, fresh } = invocation.options;
-    const options = { file: invocation.positionals[0]!, out: out as string | undefined, state: stateFolder(invocation), fresh: fresh === true };
+    const options = {
+      file: invocation.positionals[0]!,
+      out: out as string | undefined,
+      state: stateFolder(invocation),
+      fresh: fresh === true,
+    };
     const report = await runPipeline(options, progressDisplay(process.stderr), signal, soFar);
     return { text: runText(report), json: report };
   },
@@ -68,13 +73,19 @@ export const runCommand: Command = {
  * Runs a pipeline. `soFar` is filled in as things become known, for whoever reports a failure.
  * @throws PipelineError; the abort reason where `signal` is aborted
  */
-export async function runPipeline(options: RunOptions, display: ProgressDisplay, signal: AbortSignal, soFar: RunSoFar): Promise<RunReport> {
+export async function runPipeline(
+  options: RunOptions,
+  display: ProgressDisplay,
+  signal: AbortSignal,
+  soFar: RunSoFar,
+): Promise<RunReport> {
   const started = Date.now();
   const seconds: Record<string, number> = {};
   const state = await openState(options.state);
   let engine: Engine | undefined;
   try {
-    if (state.ended.length > 0) display.say(`ended a workerd left over from a killed run (process ${state.ended.join(', ')})`);
+    if (state.ended.length > 0)
+      display.say(`ended a workerd left over from a killed run (process ${state.ended.join(', ')})`);
     const prepared = await timed(seconds, 'plan', () => preparePlan(options.file, state.path));
     const { plan } = prepared;
     const out = options.out ?? `convergent-out/${plan.definition.name}`;
@@ -84,18 +95,25 @@ export async function runPipeline(options: RunOptions, display: ProgressDisplay,
     signal.throwIfAborted();
 
     engine = await timed(seconds, 'start', () => startEngine(state.path, DIST));
-    const { plan: planHash } = await engine.json<{ plan: string }>('/plans', { method: 'POST', body: JSON.stringify(plan) });
+    const { plan: planHash } = await engine.json<{ plan: string }>('/plans', {
+      method: 'POST',
+      body: JSON.stringify(plan),
+    });
     await timed(seconds, 'store', () => storeInputs(engine!, prepared));
     if (options.fresh) await engine.fetch(`/plans/${planHash}/objects`, { method: 'DELETE' });
     signal.throwIfAborted();
 
     const proposed = `${new Date(started).toISOString().slice(0, 19).replace(/[-:]/g, '')}-${randomBytes(4).toString('hex')}`;
-    const { run, attempt } = await engine.json<{ run: string; attempt: number }>('/runs', { method: 'POST', body: JSON.stringify({ plan: planHash, run: proposed }) });
+    const { run, attempt } = await engine.json<{ run: string; attempt: number }>('/runs', {
+      method: 'POST',
+      body: JSON.stringify({ plan: planHash, run: proposed }),
+    });
     soFar.run = run;
     display.say(attempt === 1 ? `run ${run}` : `run ${run} goes on, attempt ${attempt}`);
     const status = await follow(engine, run, attempt, plan, display, signal, soFar);
     const { outcome } = status;
-    if (outcome === null || 'error' in outcome) throw fromRecord(outcome?.error ?? { code: 'internal', message: 'the run ended without a result' });
+    if (outcome === null || 'error' in outcome)
+      throw fromRecord(outcome?.error ?? { code: 'internal', message: 'the run ended without a result' });
     const ended = Date.now();
 
     // results are in the bucket: write the folder, then let go of the run
@@ -128,7 +146,13 @@ export async function runPipeline(options: RunOptions, display: ProgressDisplay,
 }
 
 function runText({ out, digest, tasks, seconds, warnings }: RunReport): string {
-  const told = warnings.length === 0 ? [] : [`${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}, in the report:`, ...warnings.slice(0, 5).map((text) => `  ${text}`)];
+  const told =
+    warnings.length === 0
+      ? []
+      : [
+          `${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}, in the report:`,
+          ...warnings.slice(0, 5).map((text) => `  ${text}`),
+        ];
   return [
     ...told,
     `${tasks.computed} tasks computed, ${tasks.reused} reused, in ${duration(seconds.total ?? 0)}; digest ${digest}`,
@@ -167,7 +191,14 @@ function round(seconds: number): number {
 }
 
 // run.json: the only file beside the page's hosts with times, hosts, paths and attempts
-function runJson(report: RunReport, prepared: Prepared, attempt: number, started: number, records: readonly { task: number; record: TaskRecord }[], peakMemoryBytes: number | null): string {
+function runJson(
+  report: RunReport,
+  prepared: Prepared,
+  attempt: number,
+  started: number,
+  records: readonly { task: number; record: TaskRecord }[],
+  peakMemoryBytes: number | null,
+): string {
   const { plan, file, modelPaths, dataPath } = prepared;
   const document = {
     schema: RUN_SCHEMA,
@@ -186,7 +217,7 @@ function runJson(report: RunReport, prepared: Prepared, attempt: number, started
     tasks: report.tasks,
     seconds: report.seconds,
     memory: { ...plan.memory, workerdPeakBytes: peakMemoryBytes },
-    computed: records.map(({ task, record }) => ({ id: plan.tasks[task]!.id, ...record, })),
+    computed: records.map(({ task, record }) => ({ id: plan.tasks[task]!.id, ...record })),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

@@ -30,7 +30,10 @@ export async function openState(folder: string): Promise<StateFolder> {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
-    throw new PipelineError('usage', `expected a state folder that can be made; found ${(error as Error).message}`, { hint: 'choose another with --state', cause: error });
+    throw new PipelineError('usage', `expected a state folder that can be made; found ${(error as Error).message}`, {
+      hint: 'choose another with --state',
+      cause: error,
+    });
   }
   const path = realpathSync(folder);
   const release = await lock(path);
@@ -55,7 +58,7 @@ async function lock(path: string): Promise<() => void> {
 
 // node:sqlite says on stderr that it is experimental; nobody who runs a comparison needs to know
 async function quietly<T>(load: () => Promise<T>): Promise<T> {
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = () => undefined;
   try {
     return await load();
@@ -69,7 +72,12 @@ async function endOrphans(path: string): Promise<number[]> {
   for (const pid of orphans) signal(pid, 'SIGKILL');
   const deadline = Date.now() + ORPHAN_WAIT_MS;
   while (orphans.some((pid) => signal(pid, 0))) {
-    if (Date.now() > deadline) throw new PipelineError('state-busy', `expected the workerd of a killed run to end; found process ${orphans.join(', ')} still there`, { hint: 'end it by hand' });
+    if (Date.now() > deadline)
+      throw new PipelineError(
+        'state-busy',
+        `expected the workerd of a killed run to end; found process ${orphans.join(', ')} still there`,
+        { hint: 'end it by hand' },
+      );
     await sleep(20);
   }
   return orphans;
@@ -83,7 +91,10 @@ export function processesMarked(path: string): number[] {
       .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
       .filter((name) => {
         try {
-          return readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(mark) && /workerd/.test(readFileSync(`/proc/${name}/cmdline`, 'utf8'));
+          return (
+            readFileSync(`/proc/${name}/environ`, 'utf8').split('\0').includes(mark) &&
+            /workerd/.test(readFileSync(`/proc/${name}/cmdline`, 'utf8'))
+          );
         } catch {
           return false; // gone meanwhile, or somebody else's
         }

@@ -19,7 +19,13 @@ export const validateCommand: Command = {
     const { name, networks, layers } = definition;
     return {
       text: `${file} is valid: ${networks.length} networks, ${layers.length} layers, ${rows} rows of ${dtype} [${rowShape.join(', ')}]`,
-      json: { valid: true, name, networks: networks.map((network) => network.name), layers: layers.map((layer) => layer.name), data: { rows, dtype, rowShape } },
+      json: {
+        valid: true,
+        name,
+        networks: networks.map((network) => network.name),
+        layers: layers.map((layer) => layer.name),
+        data: { rows, dtype, rowShape },
+      },
     };
   },
 };

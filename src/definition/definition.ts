@@ -57,7 +57,7 @@ export interface Definition {
 export interface ParsedDefinition {
   definition: Definition;
   /** The place of a key, for errors of later stages; the nearest enclosing key where the key itself is a default. */
-  where(keyPath: KeyPath): Place;
+  where: (keyPath: KeyPath) => Place;
 }
 
 /**

@@ -79,7 +79,7 @@ export function nearNames(name: string, candidates: readonly string[]): string[]
 // a slip keeps one end of the word and most of its letters: 2 · common / (both lengths) ≥ 0.7
 function isNear(a: string, b: string): boolean {
   if (a[0] !== b[0] && a.at(-1) !== b.at(-1)) return false;
-  const left = [...b];
+  const left = b.split('');
   let common = 0;
   for (const letter of a) {
     const at = left.indexOf(letter);

@@ -122,16 +122,16 @@ function rowShapeOf(input: ValueInfo, given: readonly number[] | undefined): num
 
   if (given === undefined) {
     if (stated && stated.every((dim) => typeof dim === 'number')) return stated;
-    const hint = 'Give the probe data: the shape of its rows fixes these axes.';
-    throw fault(`expected the shape of a row, found free axes ${text}`, hint);
+    const hint = 'give the probe data: the shape of its rows fixes these axes';
+    throw fault(`expected the shape of a row; found free axes ${text}`, hint);
   }
   const fits = !stated || (stated.length === given.length && stated.every((dim, i) => fitsAxis(given[i]!, dim)));
-  if (!fits) throw fault(`expected rows of ${text}, found [${given.join(', ')}]`);
+  if (!fits) throw fault(`expected rows of ${text}; found [${given.join(', ')}]`);
   return [...given];
 }
 
 function tapFault(tap: Tap, fault: string): PipelineError {
   const value = tap.valueName === tap.asked ? '' : ` (value ${tap.valueName})`;
   const expected = 'float32 [batch, …] of rank 2 or more';
-  return new PipelineError('tap-unsupported', `${tap.asked}${value}: expected ${expected}, found ${fault}`);
+  return new PipelineError('tap-unsupported', `${tap.asked}${value}: expected ${expected}; found ${fault}`);
 }

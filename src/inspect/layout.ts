@@ -60,7 +60,7 @@ export function readRows(
       'data-mismatch',
       `rows of [${dataRow.join(', ')}] can be read in more than one way: ${each}`,
       {
-        hint: 'Say which with probe.layout.',
+        hint: 'say which with probe.layout',
       },
     );
   }

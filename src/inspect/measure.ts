@@ -79,9 +79,9 @@ async function openProbe(
 function zeros(dims: number[]): FloatTensor {
   const elements = dims.reduce((product, dim) => product * dim, 1);
   const shape = `[${dims.join(', ')}]`;
-  if (elements === 0) throw new PipelineError('model-unsupported', `expected an input with values, found ${shape}`);
+  if (elements === 0) throw new PipelineError('model-unsupported', `expected an input with values; found ${shape}`);
   if (elements * 4 > MOST_INPUT_BYTES) {
-    throw new PipelineError('plan-too-large', `expected an input of at most ${MOST_INPUT_BYTES} bytes, found ${shape}`);
+    throw new PipelineError('plan-too-large', `expected an input of at most ${MOST_INPUT_BYTES} bytes; found ${shape}`);
   }
   return { data: new Float32Array(elements), dims };
 }
@@ -90,7 +90,7 @@ function runFault(thrown: unknown, rows: number): PipelineError {
   const error = fromUnknown(thrown);
   if (error.code !== 'internal') return error;
   return new PipelineError('model-unsupported', `the network fails on ${rows} rows of zeros: ${error.plainMessage}`, {
-    hint: 'If it insists on another number of rows, export it with a free batch axis, or with its batch fixed at the input.',
+    hint: 'if it insists on another number of rows, export it with a free batch axis, or with the batch fixed at its input',
     cause: thrown,
   });
 }

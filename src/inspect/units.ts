@@ -28,13 +28,13 @@ export function unitsOf(shape: readonly number[], unitAxis?: number): UnitShape 
   const axis = unitAxis ?? UNIT_AXES[rank];
   if (axis === undefined) {
     throw new PipelineError('tap-unsupported', `expected rank 2, 3 or 4, found rank ${rank} [${shape.join(', ')}]`, {
-      hint: rank > 4 ? 'Name the unit axis with `units`.' : undefined,
+      hint: rank > 4 ? 'name the unit axis with units' : undefined,
     });
   }
   const units = Number.isInteger(axis) && axis > 0 ? shape[axis] : undefined;
   if (units === undefined) {
     const expected = `a unit axis from 1 to ${rank - 1} for the shape [${shape.join(', ')}]`;
-    throw new PipelineError('tap-unsupported', `expected ${expected}, found ${axis}${axis === 0 ? ', the batch' : ''}`);
+    throw new PipelineError('tap-unsupported', `expected ${expected}; found ${axis}${axis === 0 ? ', the batch' : ''}`);
   }
   return { unitAxis: axis, units, positions: shape.filter((_, i) => i !== 0 && i !== axis) };
 }

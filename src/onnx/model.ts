@@ -118,17 +118,17 @@ export function networkInput(model: OnnxModel): ValueInfo {
   const [input] = inputs;
   if (input === undefined || inputs.length > 1) {
     const found = inputs.length === 0 ? 'none' : inputs.map((each) => each.name).join(', ');
-    throw new PipelineError('model-unsupported', `expected a model with one input, found ${found}`);
+    throw new PipelineError('model-unsupported', `expected a model with one input; found ${found}`);
   }
   if (input.elemType !== 'float32') {
     const found = input.elemType ?? 'no type';
-    throw new PipelineError('model-unsupported', `input ${input.name}: expected float32, found ${found}`);
+    throw new PipelineError('model-unsupported', `input ${input.name}: expected float32; found ${found}`);
   }
   if (input.dims !== null && input.dims.length < 2) {
     const found = `rank ${input.dims.length}`;
     throw new PipelineError(
       'model-unsupported',
-      `input ${input.name}: expected [batch, …] of rank 2 or more, found ${found}`,
+      `input ${input.name}: expected [batch, …] of rank 2 or more; found ${found}`,
     );
   }
   return input;

@@ -118,7 +118,7 @@ function tapFields(tap: MomentTap, layer: MomentLayer, l: number, n: number): Ui
 // whoever plans the layers has checked them against the networks; a slip here would give wrong sums silently
 function checkLayer(layer: MomentLayer, l: number): void {
   const fail = (expected: string, found: unknown) => {
-    throw new PipelineError('internal', `moment graph, layer ${l}: expected ${expected}, found ${String(found)}`);
+    throw new PipelineError('internal', `moment graph, layer ${l}: expected ${expected}; found ${String(found)}`);
   };
   const units = layer.taps.reduce((sum, tap) => sum + tap.units, 0);
   if (layer.taps.length === 0) fail('at least one tap', 0);

@@ -81,16 +81,17 @@ function wrapSession(session: InferenceSession, Tensor: TensorConstructor): Onnx
       for (const name of outputs) {
         const type = outputTypes[name];
         if (type !== 'float32') {
-          const found = type === undefined ? 'the model has no such output' : `found ${type}`;
-          throw new PipelineError('tap-unsupported', `tensor ${name}: expected float32, ${found}`);
+          const found = type ?? 'no such output';
+          throw new PipelineError('tap-unsupported', `tensor ${name}: expected float32; found ${found}`);
         }
       }
-      const tensors = Object.fromEntries(
-        Object.entries(feeds).map(([name, feed]) => [name, new Tensor('float32', feed.data, feed.dims)]),
-      );
       let results: InferenceSession.ReturnType;
       try {
-        results = await session.run(tensors, outputs, { logSeverityLevel: 4 });
+        const tensors = Object.entries(feeds).map(([name, { data, dims }]) => [
+          name,
+          new Tensor('float32', data, dims),
+        ]);
+        results = await session.run(Object.fromEntries(tensors), outputs, { logSeverityLevel: 4 });
       } catch (thrown) {
         throw runtimeError(thrown, 'run');
       }
@@ -129,7 +130,7 @@ function runtimeError(thrown: unknown, when: 'load' | 'run'): PipelineError {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   if (OUT_OF_MEMORY.test(text)) {
     return new PipelineError('plan-too-large', `ONNX Runtime ran out of memory (${when}): ${text}`, {
-      hint: 'Use a smaller batch, or the native provider.',
+      hint: 'use a smaller shard.batch',
       cause: thrown,
     });
   }

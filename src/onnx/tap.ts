@@ -11,6 +11,8 @@ import { elementTypeNumber } from './tensor.ts';
 import type { ValueInfo } from './value.ts';
 import { invalid } from './wire.ts';
 
+const MOST_CANDIDATES = 20_000; // names compared with an unknown one
+
 /** A value of a network, and the node that makes it. */
 export interface Tap {
   /** As written in the pipeline file. */
@@ -28,25 +30,24 @@ export interface Tap {
 export function resolveTap(model: OnnxModel, asked: string): Tap {
   const maker = model.nodes.find((node) => asked !== '' && node.outputs.includes(asked));
   if (maker) return tapOf(maker, asked, asked);
-  if (model.initializers.some((initializer) => initializer.name === asked)) {
-    throw new PipelineError('tap-unsupported', `${asked} is a weight of the network, not an activation`);
-  }
-  if (networkInput(model).name === asked) {
-    throw new PipelineError('tap-unsupported', `${asked} is the network's input, not an activation`);
-  }
 
   const named = model.nodes.filter((node) => asked !== '' && node.name === asked);
   const outputs = named.flatMap((node) => node.outputs).filter((name) => name !== '');
   if (outputs.length > 1) {
     const nodes = named.length === 1 ? `node ${asked} has` : `${named.length} nodes named ${asked} have`;
     throw new PipelineError('tap-unsupported', `${nodes} ${outputs.length} outputs: ${outputs.join(', ')}`, {
-      hint: 'Name one of these outputs instead of the node.',
+      hint: 'name one of these outputs instead of the node',
     });
   }
   const [node] = named;
   const [valueName] = outputs;
   if (node && valueName !== undefined) return tapOf(node, asked, valueName);
-  throw unknownTap(model, asked);
+
+  const what = model.initializers.some((initializer) => initializer.name === asked)
+    ? 'a weight'
+    : networkInput(model).name === asked && 'the input';
+  if (!what) throw unknownTap(model, asked);
+  throw new PipelineError('tap-unsupported', `expected an activation; found ${asked}, ${what} of the network`);
 }
 
 function tapOf(node: OnnxNode, asked: string, valueName: string): Tap {
@@ -59,12 +60,10 @@ function unknownTap(model: OnnxModel, asked: string): PipelineError {
   // very long names are nobody's typing mistake, and cost time to compare
   const candidates = [...names].filter((name) => name.length < 200).slice(0, MOST_CANDIDATES);
   const near = nearest(asked.slice(0, 200), candidates);
-  return new PipelineError('tap-unknown', `expected the name of a value or node of the network, found ${asked}`, {
-    hint: near.length > 0 ? `Nearest: ${near.join(', ')}.` : undefined,
+  return new PipelineError('tap-unknown', `expected the name of a value or node of the network; found ${asked}`, {
+    hint: near.length > 0 ? `nearest: ${near.join(', ')}` : undefined,
   });
 }
-const MOST_CANDIDATES = 20_000;
-
 /** Every value a node makes, in node order. */
 export function allTaps(model: OnnxModel): Tap[] {
   return model.nodes.flatMap((node) =>

@@ -80,7 +80,7 @@ export function readTensorHeader(body: Uint8Array, where: string): TensorHeader 
   });
   if (external) {
     throw new PipelineError('model-unsupported', `tensor ${name || where}: its values lie in another file`, {
-      hint: 'Save the model with its weights inside: onnx.save_model(onnx.load(path), out, save_as_external_data=False).',
+      hint: 'save the model with its weights inside, as onnx.save(onnx.load(path), out) does',
     });
   }
 

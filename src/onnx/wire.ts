@@ -122,8 +122,8 @@ function varint(reader: PbfReader, end: number, where: string): number {
 
 /** A `model-invalid` error saying what is wrong and where. */
 export function invalid(fault: string): PipelineError {
-  return new PipelineError('model-invalid', `expected an ONNX model, found a damaged or other file: ${fault}`, {
-    hint: 'Check that the file is complete and is an .onnx model (a Git LFS pointer is not).',
+  return new PipelineError('model-invalid', `expected an ONNX model; found a damaged or other file: ${fault}`, {
+    hint: 'check that the file is complete and is an .onnx model (a Git LFS pointer is not)',
   });
 }
 

@@ -7,4 +7,3 @@ export function describePlan(plan: Plan): string {
   const count = (n: number, what: string): string => `${n.toLocaleString('en-US')} ${what}${n === 1 ? '' : 's'}`;
   return `${plan.definition.name}: ${count(networks.length, 'network')}, ${count(layers.length, 'layer')}, ${count(pairs.length, 'pair')}, ${count(rows, 'row')} in ${count(tasks.length, 'task')}`;
 }
-

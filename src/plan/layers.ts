@@ -69,7 +69,12 @@ export function positionCount(layer: PlannedLayer): number {
 }
 
 /** @throws PipelineError `data-mismatch` when the data's rows don't fit a model's input, or channels don't fit mean or std. */
-export function planNetworks(definition: Definition, models: ModelInspection[], data: PlannedData, where: Where): PlannedNetwork[] {
+export function planNetworks(
+  definition: Definition,
+  models: ModelInspection[],
+  data: PlannedData,
+  where: Where,
+): PlannedNetwork[] {
   return definition.networks.map((network, index) => {
     const model = models[index]!;
     const place = where(['networks', network.name]);
@@ -79,9 +84,13 @@ export function planNetworks(definition: Definition, models: ModelInspection[], 
     for (const key of ['scale', 'mean', 'std'] as const) {
       const count = network[key].length;
       if (count !== 1 && count !== reading.channels) {
-        throw new PipelineError('data-mismatch', `expected one value of ${key}, or one for each of the ${reading.channels} channels; found ${count}`, {
-          place: where(['networks', network.name, key]),
-        });
+        throw new PipelineError(
+          'data-mismatch',
+          `expected one value of ${key}, or one for each of the ${reading.channels} channels; found ${count}`,
+          {
+            place: where(['networks', network.name, key]),
+          },
+        );
       }
     }
     const { scale, mean, std } = network;
@@ -97,17 +106,28 @@ export function planLayers(definition: Definition, models: ModelInspection[], wh
     const shapes = layer.taps.map((tap, network) => {
       const measured = models[network]!.taps[layerIndex]!;
       const units = located(place, () => unitsOf(measured.shape, tap.units));
-      const planned = { tensor: tap.tensor, valueName: measured.valueName, rank: measured.shape.length, unitAxis: units.unitAxis, units: units.units };
+      const planned = {
+        tensor: tap.tensor,
+        valueName: measured.valueName,
+        rank: measured.shape.length,
+        unitAxis: units.unitAxis,
+        units: units.units,
+      };
       return { planned, positionShape: units.positions };
     });
     const [first] = shapes;
     for (const [network, shape] of shapes.entries()) {
       if (shape.positionShape.join() === first!.positionShape.join()) continue;
-      const told = (at: number): string => `${definition.networks[at]!.name} has ${shapes[at]!.positionShape.join(' × ') || 'one'}`;
-      throw new PipelineError('positions-differ', `expected the same positions in all networks at layer ${layer.name}; found: ${told(0)}, ${told(network)}`, {
-        place,
-        hint: 'tap layers of equal spatial size or equal number of tokens; widths may differ',
-      });
+      const told = (at: number): string =>
+        `${definition.networks[at]!.name} has ${shapes[at]!.positionShape.join(' × ') || 'one'}`;
+      throw new PipelineError(
+        'positions-differ',
+        `expected the same positions in all networks at layer ${layer.name}; found: ${told(0)}, ${told(network)}`,
+        {
+          place,
+          hint: 'tap layers of equal spatial size or equal number of tokens; widths may differ',
+        },
+      );
     }
     const positionShape = first!.positionShape;
     const taps = shapes.map((shape) => shape.planned);

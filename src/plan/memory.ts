@@ -40,7 +40,11 @@ export function chooseBatch(
   where: (keyPath: readonly (string | number)[]) => Place,
 ): MemoryEstimate {
   const positions = Math.max(...layers.map((layer) => layer.positions));
-  const asked = Math.min(definition.shard.batch ?? MOST_BATCH, MOST_BATCH, Math.max(1, Math.floor(MOST_SAMPLES / positions)));
+  const asked = Math.min(
+    definition.shard.batch ?? MOST_BATCH,
+    MOST_BATCH,
+    Math.max(1, Math.floor(MOST_SAMPLES / positions)),
+  );
   const estimate = (batch: number): MemoryEstimate => ({
     batch,
     projectedBytes: projectBytes(batch, models, data, layers),
@@ -56,12 +60,20 @@ export function chooseBatch(
   throw new PipelineError(
     'plan-too-large',
     `expected a task of one row to fit an isolate; projected ${told(projectedBytes)}, allowed ${told(ALLOWED_BYTES)} of which ${told(RESERVED_BYTES)} are reserved`,
-    { place: where(['layers']), hint: 'compare fewer or narrower layers or fewer networks in one pipeline, or sample positions' },
+    {
+      place: where(['layers']),
+      hint: 'compare fewer or narrower layers or fewer networks in one pipeline, or sample positions',
+    },
   );
 }
 
 // the largest of three moments of a task's life: opening a model, running a batch, writing the partial
-function projectBytes(batch: number, models: readonly ModelInspection[], data: PlannedData, layers: readonly PlannedLayer[]): number {
+function projectBytes(
+  batch: number,
+  models: readonly ModelInspection[],
+  data: PlannedData,
+  layers: readonly PlannedLayer[],
+): number {
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
   const weights = sum(models.map((model) => model.weightsBytes));
   // while a model is opened its file, the pruned graph and the runtime's copy are there at once

@@ -115,7 +115,7 @@ export interface PlanInputs {
   dataRows: number;
   code: CodeHashes;
   provider: Provider;
-  where(keyPath: readonly (string | number)[]): Place;
+  where: (keyPath: readonly (string | number)[]) => Place;
 }
 
 /**
@@ -171,13 +171,19 @@ export function objectKey(task: Task): string {
 function plannedRows({ definition, dataRows, where }: PlanInputs): number {
   const rows = definition.probe.rows ?? dataRows;
   if (rows > dataRows) {
-    throw new PipelineError('data-mismatch', `expected at most ${dataRows} rows, as many as the probe data has; found ${rows}`, {
-      place: where(['probe', 'rows']),
-      hint: `ask for ${dataRows} rows or fewer, or leave rows out to use all`,
-    });
+    throw new PipelineError(
+      'data-mismatch',
+      `expected at most ${dataRows} rows, as many as the probe data has; found ${rows}`,
+      {
+        place: where(['probe', 'rows']),
+        hint: `ask for ${dataRows} rows or fewer, or leave rows out to use all`,
+      },
+    );
   }
   if (rows === 0) {
-    throw new PipelineError('data-mismatch', 'expected at least one row of probe data; found none', { place: where(['probe', 'data']) });
+    throw new PipelineError('data-mismatch', 'expected at least one row of probe data; found none', {
+      place: where(['probe', 'data']),
+    });
   }
   return rows;
 }
@@ -185,7 +191,11 @@ function plannedRows({ definition, dataRows, where }: PlanInputs): number {
 // one seeded set of positions per layer, the same for all images and networks
 function samplePositions(definition: Definition, layer: PlannedLayer, index: number): PlannedLayer {
   if (definition.positions === 'all' || layer.positions <= definition.positions.sample) return layer;
-  const sampled = drawSample(randomFrom(definition.seed, `positions ${index}`), layer.positions, definition.positions.sample);
+  const sampled = drawSample(
+    randomFrom(definition.seed, `positions ${index}`),
+    layer.positions,
+    definition.positions.sample,
+  );
   return { ...layer, positions: sampled.length, sampled };
 }
 
@@ -233,8 +243,20 @@ async function planTasks(plan: Omit<Plan, 'tasks'>): Promise<Task[]> {
     for (const [pair, { folder }] of plan.pairs.entries()) {
       const where = { layer, pair };
       const groupNeeds = [pilot, ...merged];
-      const correlationKey = await hashOf({ ...reduction, kind: 'correlate', inputs: keysOf(groupNeeds), ...where, fitGroups: plan.fitGroups });
-      const correlation = add({ id: `correlate-${folder}-${name}`, kind: 'correlate', key: correlationKey, needs: groupNeeds, ...where });
+      const correlationKey = await hashOf({
+        ...reduction,
+        kind: 'correlate',
+        inputs: keysOf(groupNeeds),
+        ...where,
+        fitGroups: plan.fitGroups,
+      });
+      const correlation = add({
+        id: `correlate-${folder}-${name}`,
+        kind: 'correlate',
+        key: correlationKey,
+        needs: groupNeeds,
+        ...where,
+      });
       const needs = [correlation];
       const inputs = keysOf(needs);
       if (match) {
@@ -243,7 +265,14 @@ async function planTasks(plan: Omit<Plan, 'tasks'>): Promise<Task[]> {
       }
       if (predict !== false) {
         for (const direction of ['aToB', 'bToA'] as const) {
-          const key = await hashOf({ ...reduction, kind: 'predict', inputs, ...where, direction, alphas: [...predict.alphas].sort((x, y) => x - y) });
+          const key = await hashOf({
+            ...reduction,
+            kind: 'predict',
+            inputs,
+            ...where,
+            direction,
+            alphas: [...predict.alphas].sort((x, y) => x - y),
+          });
           add({ id: `predict-${direction}-${folder}-${name}`, kind: 'predict', key, needs, ...where, direction });
         }
       }

@@ -159,5 +159,11 @@ function pairMoments(layer: LayerMoments, rows: number, pair: PairUnits): PairMo
   }
   const min = pairSlice(layer.min, pair);
   const max = pairSlice(layer.max, pair);
-  return { rows, samples: layer.samples, sum, second, constant: Uint8Array.from(min, (value, i) => (value === max[i] ? 1 : 0)) };
+  return {
+    rows,
+    samples: layer.samples,
+    sum,
+    second,
+    constant: Uint8Array.from(min, (value, i) => (value === max[i] ? 1 : 0)),
+  };
 }

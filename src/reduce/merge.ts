@@ -17,13 +17,18 @@ export async function mergePartials(partials: AsyncIterable<Partial>, layer: num
   for await (const partial of partials) {
     meansHash ??= partial.meansHash;
     if (partial.meansHash.some((byte, i) => byte !== meansHash![i])) {
-      throw new PipelineError('object-damaged', 'expected partials shifted by the same provisional means; found different ones', {
-        hint: 'run with --fresh',
-      });
+      throw new PipelineError(
+        'object-damaged',
+        'expected partials shifted by the same provisional means; found different ones',
+        {
+          hint: 'run with --fresh',
+        },
+      );
     }
     addMoments(merged, partial.layers.get(layer)!);
     rows += partial.rows;
   }
-  if (meansHash === undefined) throw new PipelineError('internal', 'expected at least one partial to merge; found none');
+  if (meansHash === undefined)
+    throw new PipelineError('internal', 'expected at least one partial to merge; found none');
   return { rows, meansHash, layers: new Map([[layer, merged]]) };
 }

@@ -15,7 +15,13 @@ import type { PairUnits } from './correlate.ts';
 import type { Correlation } from './correlation.ts';
 import { matchUnits } from './match/match.ts';
 import { mergePartials } from './merge.ts';
-import { clusteringMembers, correlationFrom, correlationMembers, matchingMembers, predictionMembers } from './objects.ts';
+import {
+  clusteringMembers,
+  correlationFrom,
+  correlationMembers,
+  matchingMembers,
+  predictionMembers,
+} from './objects.ts';
 import { predictUnits } from './predict/predict.ts';
 
 export type ReductionTask = Exclude<Task, { kind: 'pilot' | 'activate' }>;
@@ -30,7 +36,11 @@ export type ObjectReader = (task: number) => Promise<Uint8Array>;
 export async function runReductionTask(plan: Plan, task: ReductionTask, read: ObjectReader): Promise<Uint8Array> {
   switch (task.kind) {
     case 'merge':
-      return writeNpz(partialMembers(await mergePartials(partials(plan, task.needs, task.layer, read), task.layer, totalUnits(plan, task.layer))));
+      return writeNpz(
+        partialMembers(
+          await mergePartials(partials(plan, task.needs, task.layer, read), task.layer, totalUnits(plan, task.layer)),
+        ),
+      );
     case 'correlate':
       return writeNpz(correlationMembers(await correlate(plan, task, read)));
     case 'match': {
@@ -45,7 +55,9 @@ export async function runReductionTask(plan: Plan, task: ReductionTask, read: Ob
     case 'cluster': {
       if (plan.definition.cluster === false) throw new PipelineError('internal', 'expected a definition that clusters');
       const { r, dead, unitsA, unitsB } = await correlationOf(task, read);
-      return writeNpz(clusteringMembers(clusterUnits(r, dead, unitsA, unitsB, plan.definition.cluster, plan.definition.seed)));
+      return writeNpz(
+        clusteringMembers(clusterUnits(r, dead, unitsA, unitsB, plan.definition.cluster, plan.definition.seed)),
+      );
     }
   }
 }
@@ -56,7 +68,12 @@ export function betweenOf(joint: Float64Array, unitsA: number, unitsB: number): 
 }
 
 /** A block of an n × n matrix, rows and columns as half-open ranges, a copy. */
-export function blockOf(matrix: Float64Array, n: number, rows: readonly [number, number], columns: readonly [number, number]): Float64Array {
+export function blockOf(
+  matrix: Float64Array,
+  n: number,
+  rows: readonly [number, number],
+  columns: readonly [number, number],
+): Float64Array {
   const width = columns[1] - columns[0];
   const block = new Float64Array((rows[1] - rows[0]) * width);
   for (let i = rows[0]; i < rows[1]; i++) {
@@ -65,7 +82,11 @@ export function blockOf(matrix: Float64Array, n: number, rows: readonly [number,
   return block;
 }
 
-async function correlate(plan: Plan, task: Extract<Task, { kind: 'correlate' }>, read: ObjectReader): Promise<Correlation> {
+async function correlate(
+  plan: Plan,
+  task: Extract<Task, { kind: 'correlate' }>,
+  read: ObjectReader,
+): Promise<Correlation> {
   const [pilot, ...groups] = task.needs;
   const layer = plan.layers[task.layer]!;
   const offsets = unitOffsets(layer);
@@ -78,10 +99,21 @@ async function correlate(plan: Plan, task: Extract<Task, { kind: 'correlate' }>,
     unitsB: layer.taps[b]!.units,
   };
   const means = await meansFrom(await read(pilot!), plan);
-  return correlatePair(partials(plan, groups, task.layer, read), task.layer, pair, means.byLayer[task.layer]!, plan.fitGroups);
+  return correlatePair(
+    partials(plan, groups, task.layer, read),
+    task.layer,
+    pair,
+    means.byLayer[task.layer]!,
+    plan.fitGroups,
+  );
 }
 
-async function* partials(plan: Plan, needs: readonly number[], layer: number, read: ObjectReader): AsyncGenerator<Partial> {
+async function* partials(
+  plan: Plan,
+  needs: readonly number[],
+  layer: number,
+  read: ObjectReader,
+): AsyncGenerator<Partial> {
   for (const index of needs) {
     const members = await readNpz(await read(index), partialMemberNames(layer), plan.tasks[index]!.id);
     yield partialFrom(members, layer, totalUnits(plan, layer));

@@ -7,8 +7,8 @@ import type { Plan } from '../plan/plan.ts';
 import type { Clustering } from '../reduce/cluster/cluster.ts';
 import type { Matching } from '../reduce/match/match.ts';
 import type { LayerDocuments } from './entry.ts';
-import { binStart, packR } from './grid.ts';
-import type { LayerDrawing, PackedGrid } from './grid.ts';
+import { binStart, packR } from './embedded.ts';
+import type { LayerDrawing, PackedGrid } from './embedded.ts';
 
 /** Bytes of base64 all matrices of one page may take together; a browser still opens it at once. */
 const PAGE_BYTES = 12 * 2 ** 20;

@@ -11,7 +11,7 @@ import { layerEntry } from './entry.ts';
 import type { LayerDocuments } from './entry.ts';
 import { layerFiles } from './files.ts';
 import type { OutputFile } from './files.ts';
-import type { LayerDrawing } from './grid.ts';
+import type { LayerDrawing } from './embedded.ts';
 import { pageBytes } from './page.ts';
 import type { PageAssets } from './page.ts';
 import { RESULTS_SCHEMA } from './results.ts';

@@ -52,7 +52,14 @@ async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<voi
     const { object, heapBytes } = await runTask(env.BUCKET, planHash, plan, task);
     await putObject(env.BUCKET, task, object);
     // only now, with the object in the bucket, may anybody hear of it
-    const record = { kind: task.kind, started, seconds: (Date.now() - started) / 1000, heapBytes, bytes: object.length, deliveries: message.attempts };
+    const record = {
+      kind: task.kind,
+      started,
+      seconds: (Date.now() - started) / 1000,
+      heapBytes,
+      bytes: object.length,
+      deliveries: message.attempts,
+    };
     await progress.finish(attempt, index, record);
     message.ack();
   } catch (thrown) {

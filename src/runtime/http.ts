@@ -81,7 +81,9 @@ app.post('/plans/:plan/close', async (c) => {
 });
 
 app.get('/results/:plan', (c) => send(c.env.BUCKET, manifestKey(c.req.param('plan')), 'application/json'));
-app.get('/results/:plan/:path{.+}', (c) => send(c.env.BUCKET, resultPrefix(c.req.param('plan')) + c.req.param('path'), 'application/octet-stream'));
+app.get('/results/:plan/:path{.+}', (c) =>
+  send(c.env.BUCKET, resultPrefix(c.req.param('plan')) + c.req.param('path'), 'application/octet-stream'),
+);
 
 async function send(bucket: R2Bucket, key: string, type: string): Promise<Response> {
   const found = await bucket.get(key);
@@ -97,6 +99,7 @@ async function openRunKey(plan: Plan): Promise<string> {
 // R2 takes a stream only when its length is known
 function fixedLength(request: Request): ReadableStream {
   const length = Number(request.headers.get('content-length'));
-  if (!request.body || !Number.isSafeInteger(length)) throw new PipelineError('usage', 'expected a body and its content-length');
+  if (!request.body || !Number.isSafeInteger(length))
+    throw new PipelineError('usage', 'expected a body and its content-length');
   return request.body.pipeThrough(new FixedLengthStream(length));
 }

@@ -85,7 +85,12 @@ async function keptNetworks(key: string, plan: Plan, runtime: OnnxRuntime, sourc
   return networks.value;
 }
 
-async function keptMoments(key: string, plan: Plan, runtime: OnnxRuntime, means: readonly Float32Array[] | null): Promise<OnnxSession> {
+async function keptMoments(
+  key: string,
+  plan: Plan,
+  runtime: OnnxRuntime,
+  means: readonly Float32Array[] | null,
+): Promise<OnnxSession> {
   if (moments?.key !== key) {
     const before = moments;
     moments = undefined;
@@ -99,7 +104,11 @@ async function keptMoments(key: string, plan: Plan, runtime: OnnxRuntime, means:
 function requireSameCode(plan: Plan, task: Task): void {
   const kind = isActivation(task) ? 'activate' : 'reduce';
   if (plan.code[kind] === CODE_HASHES[kind]) return;
-  throw new PipelineError('internal', `expected a plan made by this build; found code ${plan.code[kind]} for ${task.id}, this is ${CODE_HASHES[kind]}`, {
-    hint: 'start the run again with this version',
-  });
+  throw new PipelineError(
+    'internal',
+    `expected a plan made by this build; found code ${plan.code[kind]} for ${task.id}, this is ${CODE_HASHES[kind]}`,
+    {
+      hint: 'start the run again with this version',
+    },
+  );
 }

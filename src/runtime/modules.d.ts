@@ -3,7 +3,7 @@ declare module 'onnxruntime-web/ort-wasm-simd-threaded.wasm' {
   const module: WebAssembly.Module;
   export default module;
 }
-declare module '*.txt' {
+declare module '*.iife' {
   const text: string;
   export default text;
 }

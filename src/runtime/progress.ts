@@ -13,7 +13,9 @@ export class RunProgress extends DurableObject<Env> {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     state.storage.sql.exec('CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)');
-    state.storage.sql.exec('CREATE TABLE IF NOT EXISTS tasks (task INTEGER PRIMARY KEY, state TEXT NOT NULL, kind TEXT, seconds REAL, record TEXT)');
+    state.storage.sql.exec(
+      'CREATE TABLE IF NOT EXISTS tasks (task INTEGER PRIMARY KEY, state TEXT NOT NULL, kind TEXT, seconds REAL, record TEXT)',
+    );
   }
 
   /** Starts an attempt; a second call for the same attempt, after a restart, changes nothing. */
@@ -35,18 +37,30 @@ export class RunProgress extends DurableObject<Env> {
   expect(attempt: number, tasks: number[]): void {
     if (this.#fact('attempt') !== attempt) return;
     for (const task of tasks) {
-      this.ctx.storage.sql.exec("INSERT INTO tasks (task, state) VALUES (?, 'open') ON CONFLICT (task) DO UPDATE SET state = 'open'", task);
+      this.ctx.storage.sql.exec(
+        "INSERT INTO tasks (task, state) VALUES (?, 'open') ON CONFLICT (task) DO UPDATE SET state = 'open'",
+        task,
+      );
     }
   }
 
   /** A task's object is in the bucket; `record` is null where it was there already. */
   async finish(attempt: number, task: number, record: TaskRecord | null): Promise<void> {
     if (this.#fact('attempt') !== attempt) return;
-    this.ctx.storage.sql.exec("INSERT INTO tasks (task, state) VALUES (?, 'done') ON CONFLICT (task) DO UPDATE SET state = 'done'", task);
+    this.ctx.storage.sql.exec(
+      "INSERT INTO tasks (task, state) VALUES (?, 'done') ON CONFLICT (task) DO UPDATE SET state = 'done'",
+      task,
+    );
     if (record) {
       const { kind, seconds } = record;
       const text = JSON.stringify(record);
-      this.ctx.storage.sql.exec('UPDATE tasks SET kind = ?, seconds = ?, record = ? WHERE task = ? AND record IS NULL', kind, seconds, text, task);
+      this.ctx.storage.sql.exec(
+        'UPDATE tasks SET kind = ?, seconds = ?, record = ? WHERE task = ? AND record IS NULL',
+        kind,
+        seconds,
+        text,
+        task,
+      );
     }
     if (this.#open() === 0) await this.#wake();
   }
@@ -104,7 +118,8 @@ export class RunProgress extends DurableObject<Env> {
   }
 
   #open(): number {
-    return this.ctx.storage.sql.exec<{ open: number }>("SELECT count(*) AS open FROM tasks WHERE state = 'open'").one().open;
+    return this.ctx.storage.sql.exec<{ open: number }>("SELECT count(*) AS open FROM tasks WHERE state = 'open'").one()
+      .open;
   }
 
   // an event says "look again"; a workflow that has ended or sleeps cannot be told, and need not be
@@ -119,11 +134,17 @@ export class RunProgress extends DurableObject<Env> {
   }
 
   #fact<T = number>(name: string): T | undefined {
-    const [row] = this.ctx.storage.sql.exec<{ value: string }>('SELECT value FROM facts WHERE name = ?', name).toArray();
+    const [row] = this.ctx.storage.sql
+      .exec<{ value: string }>('SELECT value FROM facts WHERE name = ?', name)
+      .toArray();
     return row && (JSON.parse(row.value) as T);
   }
 
   #setFact(name: string, value: unknown): void {
-    this.ctx.storage.sql.exec('INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value', name, JSON.stringify(value));
+    this.ctx.storage.sql.exec(
+      'INSERT INTO facts (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+      name,
+      JSON.stringify(value),
+    );
   }
 }

@@ -9,7 +9,7 @@ import { readNpz } from '../numeric/npz.ts';
 import type { NpyArray } from '../numeric/npy.ts';
 import type { Plan, Task, TaskKind } from '../plan/plan.ts';
 import { clusteringFrom, correlationFrom, matchingFrom, predictionFrom } from '../reduce/objects.ts';
-import pageScript from '../../dist/page.js.txt';
+import pageScript from '../../dist/page.iife';
 import pageStyle from '../report/page/page.css';
 import type { FileEntry } from './protocol.ts';
 import { getObject } from './store.ts';
@@ -28,12 +28,19 @@ export const resultPrefix = (planHash: string): string => `report/${planHash}/`;
 export const manifestKey = (planHash: string): string => `report/${planHash}.files.json`;
 
 /** Writes the files of one pair at one layer. */
-export async function writeLayerReport(bucket: R2Bucket, planHash: string, plan: Plan, pair: number, layer: number): Promise<LayerManifest> {
+export async function writeLayerReport(
+  bucket: R2Bucket,
+  planHash: string,
+  plan: Plan,
+  pair: number,
+  layer: number,
+): Promise<LayerManifest> {
   const members = async (kind: TaskKind, direction?: 'aToB' | 'bToA'): Promise<Record<string, NpyArray> | null> => {
     const task = plan.tasks.find((candidate) => isFor(candidate, kind, pair, layer, direction));
     return task ? readNpz(await getObject(bucket, task), undefined, task.id) : null;
   };
-  const from = <T>(found: Record<string, NpyArray> | null, read: (members: Record<string, NpyArray>) => T): T | null => found && read(found);
+  const from = <T>(found: Record<string, NpyArray> | null, read: (members: Record<string, NpyArray>) => T): T | null =>
+    found && read(found);
   const { files, summary } = reportLayer(plan, pair, layer, {
     correlation: from(await members('correlate'), correlationFrom)!,
     matching: from(await members('match'), matchingFrom),
@@ -47,11 +54,19 @@ export async function writeLayerReport(bucket: R2Bucket, planHash: string, plan:
 }
 
 /** Writes results.json, the page, and the list of all files; gives the list's key and the digest. */
-export async function writeRunReport(bucket: R2Bucket, planHash: string, plan: Plan, manifests: readonly LayerManifest[]): Promise<{ result: string; digest: string }> {
+export async function writeRunReport(
+  bucket: R2Bucket,
+  planHash: string,
+  plan: Plan,
+  manifests: readonly LayerManifest[],
+): Promise<{ result: string; digest: string }> {
   const summaries: LayerSummary[] = [];
   for (const { summary } of manifests) summaries.push(await (await bucket.get(summary))!.json<LayerSummary>());
   const written = manifests.flatMap((manifest) => manifest.files);
-  const { files, digest } = await reportRun(plan, CONVERGENT_VERSION, summaries, written, { script: pageScript, style: pageStyle });
+  const { files, digest } = await reportRun(plan, CONVERGENT_VERSION, summaries, written, {
+    script: pageScript,
+    style: pageStyle,
+  });
   const all = [...written, ...(await putFiles(bucket, planHash, files))];
   const key = manifestKey(planHash);
   await bucket.put(key, JSON.stringify({ digest, files: all }));
@@ -67,6 +82,18 @@ async function putFiles(bucket: R2Bucket, planHash: string, files: readonly Outp
   return entries;
 }
 
-function isFor(task: Task, kind: TaskKind, pair: number, layer: number, direction: 'aToB' | 'bToA' | undefined): boolean {
-  return task.kind === kind && 'pair' in task && task.pair === pair && task.layer === layer && (!('direction' in task) || task.direction === direction);
+function isFor(
+  task: Task,
+  kind: TaskKind,
+  pair: number,
+  layer: number,
+  direction: 'aToB' | 'bToA' | undefined,
+): boolean {
+  return (
+    task.kind === kind &&
+    'pair' in task &&
+    task.pair === pair &&
+    task.layer === layer &&
+    (!('direction' in task) || task.direction === direction)
+  );
 }

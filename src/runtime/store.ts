@@ -117,7 +117,9 @@ async function getVerified(bucket: R2Bucket, key: string, sha256: string): Promi
 }
 
 function missing(key: string): PipelineError {
-  return new PipelineError('object-missing', `expected ${key} in the bucket; found nothing`, { hint: 'run the same command again' });
+  return new PipelineError('object-missing', `expected ${key} in the bucket; found nothing`, {
+    hint: 'run the same command again',
+  });
 }
 
 // inputs can't be computed anew: the run fails, and the next one stores them again

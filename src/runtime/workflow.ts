@@ -10,7 +10,14 @@ import type { ErrorRecord } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
 import type { Env, RunParameters } from './env.ts';
-import { LOOK_AGAIN, PARALLEL_REQUESTS, SEND_BATCH_MESSAGES, STEP_TIMEOUT, VERIFY_TASKS_PER_STEP, WAVE_TASKS } from './limits.ts';
+import {
+  LOOK_AGAIN,
+  PARALLEL_REQUESTS,
+  SEND_BATCH_MESSAGES,
+  STEP_TIMEOUT,
+  VERIFY_TASKS_PER_STEP,
+  WAVE_TASKS,
+} from './limits.ts';
 import type { RunOutcome } from './protocol.ts';
 import { writeLayerReport, writeRunReport } from './results.ts';
 import type { LayerManifest } from './results.ts';
@@ -57,7 +64,9 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     for (let n = 0; ; n++) {
       // after a time-out, tasks that are still under way are not asked for again as long as some finish
       const [waiting, limit] = [timedOut, before];
-      const look = await step.do(`missing-${n}`, STEP, () => this.#look(plan, parameters, (absent) => !waiting || absent >= limit));
+      const look = await step.do(`missing-${n}`, STEP, () =>
+        this.#look(plan, parameters, (absent) => !waiting || absent >= limit),
+      );
       if (look.failure) return { error: look.failure };
       if (look.absent === 0) break;
       before = look.absent;
@@ -71,24 +80,34 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     const manifests: LayerManifest[] = [];
     for (const pair of plan.pairs.keys()) {
       for (const layer of plan.layers.keys()) {
-        manifests.push(await step.do(`report-${pair}-${layer}`, STEP, () => writeLayerReport(BUCKET, planHash, plan, pair, layer)));
+        manifests.push(
+          await step.do(`report-${pair}-${layer}`, STEP, () => writeLayerReport(BUCKET, planHash, plan, pair, layer)),
+        );
       }
     }
     return step.do('report', STEP, () => writeRunReport(BUCKET, planHash, plan, manifests));
   }
 
   // which tasks have no object; puts a wave of those whose inputs are all there on the queue
-  async #look(plan: Plan, { run, attempt, plan: planHash }: RunParameters, mayEnqueue: (absent: number) => boolean): Promise<Look> {
+  async #look(
+    plan: Plan,
+    { run, attempt, plan: planHash }: RunParameters,
+    mayEnqueue: (absent: number) => boolean,
+  ): Promise<Look> {
     const progress = progressOf(this.env, run);
     const { failure } = await progress.summary();
     const present = await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task));
     const absent = present.filter((is) => !is).length;
     if (failure || absent === 0 || !mayEnqueue(absent)) return { absent, enqueued: 0, failure };
-    const ready = plan.tasks.flatMap((task, index) => (!present[index] && task.needs.every((need) => present[need]) ? [index] : []));
+    const ready = plan.tasks.flatMap((task, index) =>
+      !present[index] && task.needs.every((need) => present[need]) ? [index] : [],
+    );
     const wave = ready.slice(0, WAVE_TASKS);
     await progress.expect(attempt, wave);
     for (let at = 0; at < wave.length; at += SEND_BATCH_MESSAGES) {
-      const messages = wave.slice(at, at + SEND_BATCH_MESSAGES).map((task) => ({ body: { run, attempt, plan: planHash, task } }));
+      const messages = wave
+        .slice(at, at + SEND_BATCH_MESSAGES)
+        .map((task) => ({ body: { run, attempt, plan: planHash, task } }));
       await this.env.TASKS.sendBatch(messages);
     }
     return { absent, enqueued: wave.length, failure: null };

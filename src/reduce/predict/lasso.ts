@@ -15,10 +15,11 @@ const ACCEPT_KKT = 1e-11;
 const STEP_LEAST = 1e-13;
 /** A unit whose variance left by the support is below this depends on it; rounding leaves 1e-15 per unit. */
 const PIVOT_LEAST = 1e-12;
-const SWEEPS_FIRST = 5;
+const SWEEPS_FIRST = 6;
 /** After so many rounds no short cuts: full sweeps, a fresh factor, and steps that only ever descend. */
 const ROUNDS_FAST = 12;
 const ROUNDS_MOST = 100;
+const SWEEPS_MOST = 1000;
 
 /** The path of one target at a time; owns its buffers, reads G. O(n²/2) numbers of memory at worst. */
 export class LassoPath {
@@ -32,6 +33,7 @@ export class LassoPath {
   private readonly factor: Cholesky;
   private readonly held: Uint8Array; // [n], 1 where the factor has the unit
   private readonly sign: Float64Array; // [n], of units held
+  private readonly before: Float64Array; // [n], weights at the last α
   private readonly x: Float64Array;
   private readonly joining: Int32Array;
   // coordinate steps not yet subtracted from the gradient, up to four: units' rows of G and steps
@@ -48,6 +50,7 @@ export class LassoPath {
     this.factor = new Cholesky(gram, n);
     this.held = new Uint8Array(n);
     this.sign = new Float64Array(n);
+    this.before = new Float64Array(n);
     this.x = new Float64Array(n);
     this.joining = new Int32Array(n);
   }
@@ -63,20 +66,34 @@ export class LassoPath {
 
   /**
    * Moves to the optimum at `alpha` > 0, from wherever the path stands; fastest where α falls. Returns the
-   * largest violation of the KKT conditions: where the rounds run out it says so by its size.
+   * largest violation of the KKT conditions: where rounds and sweeps run out it says so by its size.
    * O(n s) per round for a support of s units, and O(s²) for each unit that joins or leaves it.
    */
   moveTo(alpha: number): number {
-    for (let round = 0; ; round++) {
+    const { weights, gradient, before } = this;
+    before.set(weights);
+    for (let round = 0; round < ROUNDS_MOST; round++) {
       const fast = round < ROUNDS_FAST;
-      if (!fast) this.refresh();
+      if (!fast) this.release();
       for (let sweep = round === 0 ? SWEEPS_FIRST : 1; sweep > 0; sweep--) this.sweep(alpha, round > 0 && fast);
       this.holdSupport(alpha);
       this.solveSupport(alpha, fast ? 2 : 0);
       this.updateGradient();
-      const kkt = kktResidual(this.gradient, this.weights, alpha);
-      if (kkt <= ACCEPT_KKT || round === ROUNDS_MOST) return kkt;
+      const kkt = kktResidual(gradient, weights, alpha);
+      if (kkt <= ACCEPT_KKT) return kkt;
     }
+
+    // no support has a linear system that can be trusted: coordinate descent alone, as far as it comes
+    weights.set(before);
+    this.release();
+    this.updateGradient();
+    let kkt = Infinity;
+    for (let sweep = 0; sweep < SWEEPS_MOST && kkt > ACCEPT_KKT; sweep++) {
+      this.sweep(alpha, false);
+      this.updateGradient();
+      kkt = kktResidual(gradient, weights, alpha);
+    }
+    return kkt;
   }
 
   // one round of coordinate descent; over the units outside the factor where `outside`, as the others are optimal
@@ -84,14 +101,14 @@ export class LassoPath {
     const { gram, n, weights, gradient, held, pendingRow, pendingStep } = this;
     for (let j = 0; j < n; j++) {
       if (outside && held[j] === 1) continue;
-      const before = weights[j]!;
+      const old = weights[j]!;
       const diagonal = gram[j * n + j]!;
-      let z = gradient[j]! + diagonal * before;
+      let z = gradient[j]! + diagonal * old;
       for (let k = 0; k < this.pending; k++) z -= pendingStep[k]! * gram[pendingRow[k]! + j]!;
       const after = z > alpha ? (z - alpha) / diagonal : z < -alpha ? (z + alpha) / diagonal : 0;
-      if (Math.abs(after - before) <= STEP_LEAST) continue;
+      if (Math.abs(after - old) <= STEP_LEAST) continue;
       weights[j] = after;
-      this.subtract(j, after - before);
+      this.subtract(j, after - old);
     }
     this.flush();
   }
@@ -193,7 +210,7 @@ export class LassoPath {
     this.factor.remove(k);
   }
 
-  private refresh(): void {
+  private release(): void {
     this.held.fill(0);
     this.factor.clear();
   }

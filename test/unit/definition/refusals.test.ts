@@ -61,6 +61,11 @@ describe('networks', () => {
       'Remove "path".',
     ],
     [
+      'networks: { a: { model: x }, b: { model: y, ▸name: z } }', // the letters of mean, but no slip of it
+      'networks.b.name',
+      'expected model, layout, scale, mean or std in networks.b; found "name"',
+    ],
+    [
       'networks: { a: { model: ▸12 }, b: { model: y } }',
       'networks.a.model',
       'expected networks.a.model to be the path of an ONNX file; found 12',

@@ -71,6 +71,10 @@ describe('what is no pipeline’s YAML is refused with its place', () => {
     expect(error.hint).toMatch(/\S/);
   });
 
+  it('counts columns without the byte order mark', () => {
+    expect(refusal('\uFEFFnaem: x').place).toMatchObject({ line: 1, column: 1, key: 'naem' });
+  });
+
   it('keys that read alike, wherever they stand', () => {
     const { text, line, column } = unmark('a:\n  b: { 1: x, ▸"1": y }\n');
     const { problems, position } = readYaml(text);
@@ -85,7 +89,10 @@ describe('hostile files end in a refusal, soon', () => {
   const bomb = (levels: number, width: number) => {
     const rows = Array.from(
       { length: levels },
-      (_, i) => `k${i}: &k${i} [${Array(width).fill(i ? `*k${i - 1}` : 'x')}]`,
+      (_, i) =>
+        `k${i}: &k${i} [${Array<string>(width)
+          .fill(i ? `*k${i - 1}` : 'x')
+          .join(',')}]`,
     );
     return rows.join('\n');
   };
@@ -100,7 +107,7 @@ describe('hostile files end in a refusal, soon', () => {
     [
       'one character too many',
       '#'.repeat(textLength + 1),
-      /expected a file of at most 524288 characters; found 524289/,
+      /expected a file of at most 262144 characters; found 262145/,
     ],
     ['5,000 unknown keys', Array.from({ length: 5_000 }, (_, i) => `k${i}: 1`).join('\n'), /and 5003 more problems/],
     ['the same key 5,000 times', 'a: 1\n'.repeat(5_000), /and 5003 more problems/],

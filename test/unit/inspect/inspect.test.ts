@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { inspectModel, type InspectOptions } from '../../../src/inspect/inspect.ts';
-import { failure, fixture, wasmRuntime } from '../onnx/fixtures.ts';
+import { failure, fixture, trained, wasmRuntime } from '../onnx/fixtures.ts';
 
 const inspect = async (name: string, options?: InspectOptions) =>
   inspectModel(fixture(name), await wasmRuntime(), options);
@@ -87,6 +87,19 @@ describe('inspectModel(bytes, runtime, { taps })', () => {
     expect((await inspect(name, { taps: [tap] })).taps[0]!.shape).toEqual(shape);
   });
 
+  test.each([1, 2, 3, 4])('reads the trained network %i', async (seed) => {
+    const taps = ['/conv1/relu', '/conv2/relu', '/conv3/relu', '/conv4/relu', 'logits'];
+    const inspection = await inspectModel(trained(seed), await wasmRuntime(), { taps });
+    expect(inspection).toMatchObject({ rowShape: [1, 28, 28], input: { batch: null } });
+    expect(inspection.taps.map((tap) => [tap.op, ...tap.shape].join(' '))).toEqual([
+      'Relu 2 16 28 28',
+      'Relu 2 32 14 14',
+      'Relu 2 64 7 7',
+      'Relu 2 128 7 7',
+      'Gemm 2 10',
+    ]);
+  });
+
   test.each<[string, string, RegExp]>([
     ['odd_values', 'shape', /found int64/],
     ['odd_values', 'half', /found float16/],
@@ -170,7 +183,7 @@ describe('the shape of a row', () => {
 
   test.each([[[3, 8]], [[3, 8, 9]], [[3, 8, 8, 1]]])('must fit the fixed axes: %j', async (inputShape) => {
     const error = await failure('data-mismatch', () => inspect('conv', { inputShape }));
-    expect(error.message).toMatch(/expected rows of \[3, 8, 8\], found \[3, 8/);
+    expect(error.message).toMatch(/expected rows of \[3, 8, 8\]; found \[3, 8/);
   });
 
   test('with no values, or too many to try, is refused', async () => {

@@ -8,11 +8,17 @@ import { loadWasmRuntime } from '../../../src/onnx/wasm.ts';
 import type { FloatTensor, OnnxRuntime } from '../../../src/onnx/session.ts';
 
 const MODELS = join(import.meta.dirname, '../../reference/models');
+const PIPELINES = join(import.meta.dirname, '../../../pipelines');
 const WASM = createRequire(import.meta.url).resolve('onnxruntime-web/ort-wasm-simd-threaded.wasm');
 
 /** The bytes of test/reference/models/<name>.onnx. */
 export function fixture(name: string): Uint8Array {
   return new Uint8Array(readFileSync(join(MODELS, `${name}.onnx`)));
+}
+
+/** The bytes of the trained networks pipelines/fashion-mnist/seed<k>.onnx. */
+export function trained(seed: number): Uint8Array {
+  return new Uint8Array(readFileSync(join(PIPELINES, `fashion-mnist/seed${seed}.onnx`)));
 }
 
 export const fixtureNames = readdirSync(MODELS).map((file) => file.replace('.onnx', ''));

@@ -90,7 +90,7 @@ describe('networkInput(model)', () => {
 
   test.each([
     ['two_inputs', /image, mask/],
-    ['int_input', /input ids: expected float32, found int64/],
+    ['int_input', /input ids: expected float32; found int64/],
   ])('refuses %s by name', async (name, message) => {
     const error = await failure('model-unsupported', () => networkInput(parseModel(fixture(name))));
     expect(error.message).toMatch(message);

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { parseModel, writeModel, type OnnxModel } from '../../../src/onnx/model.ts';
 import { addShapeOutputs, allTaps, pruneModel, resolveTap, tapModel } from '../../../src/onnx/tap.ts';
 import type { FloatTensor } from '../../../src/onnx/session.ts';
-import { expectClose, failure, fixture, noise, runModel, wasmRuntime } from './fixtures.ts';
+import { expectClose, failure, fixture, noise, runModel, trained, wasmRuntime } from './fixtures.ts';
 
 const names = (parts: readonly { name: string }[]) => parts.map((part) => part.name);
 
@@ -34,7 +34,7 @@ describe('resolveTap(model, asked)', () => {
 
   test('offers the nearest names for one that is unknown', async () => {
     expect((await failure('tap-unknown', () => resolveTap(conv, '/conv1/rellu'))).hint).toMatch(
-      /Nearest: \/conv1\/relu\b/,
+      /nearest: \/conv1\/relu\b/,
     );
     await failure('tap-unknown', () => resolveTap(conv, ''));
     await failure('tap-unknown', () => resolveTap(parseModel(fixture('unnamed')), ''));
@@ -127,7 +127,9 @@ const running: [string, number[]][] = [
   ['old', [2, 4]],
   ['function', [2, 3]],
   ['sparse', [2, 4]],
+  ['a trained network', [3, 1, 28, 28]],
 ];
+const modelOf = (name: string) => (name === 'a trained network' ? trained(1) : fixture(name));
 
 describe('tapping keeps the values', () => {
   // the runtime says which values are float32
@@ -139,14 +141,14 @@ describe('tapping keeps the values', () => {
   };
 
   test.each(running)("%s: the file's own outputs, to the bit", async (name, dims) => {
-    const model = parseModel(fixture(name));
+    const model = parseModel(modelOf(name));
     const outputs = names(model.outputs);
     const feeds = { [model.inputs[0]!.name]: noise(dims) };
-    expect(await runModel(tapModel(model, outputs), feeds)).toEqual(await runModel(fixture(name), feeds));
+    expect(await runModel(tapModel(model, outputs), feeds)).toEqual(await runModel(modelOf(name), feeds));
   });
 
   test.each(running)('%s: each value alone as among all, to the bit; optimised, within 1e-5', async (name, dims) => {
-    const model = parseModel(fixture(name));
+    const model = parseModel(modelOf(name));
     const values = await floatValues(model);
     const feeds = { [model.inputs[0]!.name]: noise(dims) };
     const all = await runModel(
@@ -157,7 +159,7 @@ describe('tapping keeps the values', () => {
       feeds,
       { outputs: values },
     );
-    const own = await runModel(fixture(name), feeds);
+    const own = await runModel(modelOf(name), feeds);
     for (const value of values) {
       const alone = await runModel(tapModel(model, [value]), feeds);
       expect(alone[value]).toEqual(all[value]);

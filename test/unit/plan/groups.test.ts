@@ -7,8 +7,8 @@ const shardArbitrary = fc.integer({ min: 1, max: 1200 });
 
 function shardsOf(rows: number, shardRows: number): { group: number; ranges: (readonly [number, number])[] }[] {
   const groups = imageGroups(rows);
-  return Array.from({ length: groups.count }, (_, group) => groupShards(groups, rows, group, shardRows)).flatMap((shards, group) =>
-    shards.map((ranges) => ({ group, ranges })),
+  return Array.from({ length: groups.count }, (_, group) => groupShards(groups, rows, group, shardRows)).flatMap(
+    (shards, group) => shards.map((ranges) => ({ group, ranges })),
   );
 }
 

@@ -1,17 +1,29 @@
 /**
- * The drawing of a layer as data, and the packing of r that the report stage writes and the page's
- * script reads. Both sides import this file, so it names neither the plan nor the DOM.
+ * The data embedded in the page: written by the report stage, read by the page's script. Both sides import
+ * this file, so it names neither the plan nor the DOM.
  */
 
-/** A picture of r: each pixel is the mean over a block of units, see {@link binStart}. */
-export interface PackedGrid {
-  height: number;
-  width: number;
-  /** Row-major, {@link packR}. */
-  values: string;
+/** What all sections share, in the block `page-data`. */
+export interface PageData {
+  layers: string[];
+  /** Pairs with sections on the page. */
+  pairs: { a: string; b: string; folder: string }[];
+  /** Rising; empty where prediction is off. */
+  alphas: number[];
+  /** Which R² is told: on the rows held out, or on those fitted where none are. */
+  scored: 'r2_held_out' | 'r2_fit';
+  /** [pair][layer] mean matched r. */
+  matched: (number | null)[][];
+  /** [pair][layer][alpha] R² of each direction. */
+  aToB: (number | null)[][][];
+  bToA: (number | null)[][][];
+  /** [pair][layer] clusters with units of both networks, and all clusters. */
+  shared: ({ shared: number; all: number } | null)[][];
+  /** [layer] mean activations of each network's units, falling. */
+  means: { network: string; values: number[] }[][];
 }
 
-/** What the page draws of one pair at one layer; stages that are off are null. */
+/** What the page draws of one pair at one layer, in the block of its section; stages that are off are null. */
 export interface LayerDrawing {
   unitsA: number;
   unitsB: number;
@@ -33,7 +45,17 @@ export interface LayerDrawing {
   averaged: { before: PackedGrid; after: PackedGrid | null; clustered: PackedGrid | null } | null;
 }
 
+/** A picture of r: each pixel is the mean over a block of units, see {@link binStart}. */
+export interface PackedGrid {
+  height: number;
+  width: number;
+  /** Row-major, {@link packR}. */
+  values: string;
+}
+
 const SCALE = 32_767;
+/** Bytes turned to characters at a time, below the limit of arguments. */
+const CHARACTERS_AT_ONCE = 0x6000;
 
 /** Numbers in [−1, 1] as base64 of little-endian int16, 1/32767 apart. */
 export function packR(values: Float64Array): string {
@@ -41,8 +63,9 @@ export function packR(values: Float64Array): string {
   for (const [i, value] of values.entries()) view.setInt16(i * 2, Math.round(value * SCALE), true);
   const bytes = new Uint8Array(view.buffer);
   let text = '';
-  const step = 0x6000; // bytes turned to characters at a time, below the limit of arguments
-  for (let at = 0; at < bytes.length; at += step) text += String.fromCharCode(...bytes.subarray(at, at + step));
+  for (let at = 0; at < bytes.length; at += CHARACTERS_AT_ONCE) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CHARACTERS_AT_ONCE));
+  }
   return btoa(text);
 }
 
@@ -56,4 +79,9 @@ export function unpackR(text: string): Float32Array {
 /** The first of `count` units that pixel `pixel` of `pixels` stands for; the next pixel's first ends it. */
 export function binStart(pixel: number, pixels: number, count: number): number {
   return Math.floor((pixel * count) / pixels);
+}
+
+/** Block of the section of one pair at one layer. */
+export function drawingId(pair: number, layer: number): string {
+  return `drawing-${pair}-${layer}`;
 }

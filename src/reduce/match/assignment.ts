@@ -1,0 +1,225 @@
+/**
+ * Rectangular linear sum assignment: the one-to-one pairs with the largest Σ r, and the dual that
+ * proves it. A kernel of match; knows nothing of units or networks.
+ *
+ * Jonker and Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment
+ * problems", Computing 38 (1987) 325–340: augmenting row reduction, then shortest augmenting paths;
+ * the rectangular case after Crouse 2016, doi:10.1109/TAES.2016.140952, section II.
+ * differs: maximises; no column reduction (prices start at 0, so that unmatched columns keep price 0);
+ * more row reduction; rows are searched through candidate lists, exactly (candidates.ts), and paths by a heap.
+ */
+import { CandidateLists } from './candidates.ts';
+import { IndexedHeap } from './heap.ts';
+
+/** A matching of min(rows, columns) pairs, and its dual. */
+export interface Assignment {
+  /** [rows] column of each row, −1 where unmatched. */
+  columnOf: Int32Array;
+  /**
+   * [rows] and [columns] dual of the assignment: rowDual[i] + columnDual[j] ≥ value_ij up to rounding, equal on
+   * matched pairs. On the longer side (the columns of a square) it is ≥ 0, and 0 where unmatched; on the
+   * other side its sign is free. Σ rowDual + Σ columnDual is then the largest possible Σ value.
+   */
+  rowDual: Float64Array;
+  columnDual: Float64Array;
+}
+
+/** Bids per row in the row reduction, on average; more cost more than the paths that they spare. */
+const BIDS_PER_ROW = 20;
+
+/**
+ * The assignment maximising Σ value over min(rows, columns) pairs. Deterministic; with ties one of the
+ * best, which one is unspecified. O(n²m) at worst, n = min, m = max; on correlation matrices close to O(nm).
+ *
+ * @param values [rows × columns], row-major, finite; read only. Copied transposed where rows > columns.
+ */
+export function solveAssignment(values: Float64Array, rows: number, columns: number): Assignment {
+  if (rows <= columns) {
+    const { columnOf, rowDual, price } = solveWide(values, rows, columns);
+    return { columnOf, rowDual, columnDual: price };
+  }
+  const turned = solveWide(transpose(values, rows, columns), columns, rows);
+  const columnOf = new Int32Array(rows).fill(-1);
+  turned.columnOf.forEach((row, column) => (columnOf[row] = column));
+  return { columnOf, rowDual: turned.price, columnDual: turned.rowDual };
+}
+
+// the state both phases work on; rows ≤ columns. Every column's price is ≥ 0 and never falls; that of a free one is 0
+interface State {
+  values: Float64Array;
+  rows: number;
+  columns: number;
+  lists: CandidateLists;
+  price: Float64Array;
+  columnOf: Int32Array;
+  rowOf: Int32Array;
+}
+
+function solveWide(values: Float64Array, rows: number, columns: number) {
+  const price = new Float64Array(columns);
+  const columnOf = new Int32Array(rows).fill(-1);
+  const rowOf = new Int32Array(columns).fill(-1);
+  const lists = new CandidateLists(values, rows, columns, price);
+  const state = { values, rows, columns, lists, price, columnOf, rowOf };
+  augment(state, reduceRows(state));
+  const rowDual = columnOf.map === undefined ? price : new Float64Array(rows);
+  for (let i = 0; i < rows; i++) rowDual[i] = values[i * columns + columnOf[i]!]! - price[columnOf[i]!]!;
+  return { columnOf, rowDual, price };
+}
+
+/**
+ * Augmenting row reduction: each free row takes its best column at the price that makes its second
+ * best as good, and the row that lost the column bids again at once. Two rounds; returns the rows left.
+ */
+function reduceRows({ rows, lists, price, columnOf, rowOf }: State): Int32Array {
+  const { capacity, column, value, length, bound } = lists;
+  const free = Int32Array.from({ length: rows }, (_, i) => i);
+  let freeCount = rows;
+  for (let round = 0; round < 2 && freeCount > 0; round++) {
+    const roundCount = freeCount;
+    freeCount = 0;
+    let bids = (BIDS_PER_ROW / 2) * rows;
+    let next = 0;
+    while (next < roundCount) {
+      const row = free[next++]!;
+      bids--;
+      let best = -Infinity;
+      let second = -Infinity;
+      let bestColumn = -1;
+      let secondColumn = -1;
+      for (;;) {
+        for (let t = row * capacity, end = t + length[row]!; t < end; t++) {
+          const j = column[t]!;
+          const margin = value[t]! - price[j]!;
+          if (margin <= second) continue;
+          if (margin > best) {
+            second = best;
+            secondColumn = bestColumn;
+            best = margin;
+            bestColumn = j;
+          } else {
+            second = margin;
+            secondColumn = j;
+          }
+        }
+        if (second >= bound[row]!) break;
+        lists.rebuild(row);
+        best = second = -Infinity;
+      }
+      // a bid that changes no price could go round for ever: take the second best, let its row wait
+      const raised = price[bestColumn]! + (best - second);
+      const rises = secondColumn >= 0 && raised > price[bestColumn]!;
+      if (rises) price[bestColumn] = raised;
+      else if (secondColumn >= 0 && rowOf[bestColumn]! >= 0) bestColumn = secondColumn;
+      const loser = rowOf[bestColumn]!;
+      rowOf[bestColumn] = row;
+      columnOf[row] = bestColumn;
+      if (loser < 0) continue;
+      columnOf[loser] = -1;
+      if (rises && bids > 0) free[--next] = loser;
+      else free[freeCount++] = loser;
+    }
+  }
+  return free.subarray(0, freeCount);
+}
+
+/**
+ * Shortest augmenting paths: from each free row the cheapest alternating path to a free column, by
+ * reduced costs (Dijkstra). The heap holds reached columns, and rows that were so far searched through
+ * their list only, as id columns + row with the least distance that any column outside it can have.
+ */
+function augment({ values, rows, columns, lists, price, columnOf, rowOf }: State, free: Int32Array): void {
+  const { capacity, column, value, length, bound } = lists;
+  const heap = new IndexedHeap(columns + rows);
+  const distance = heap.key;
+  const fromRow = new Int32Array(columns);
+  const settled = new Int32Array(columns);
+  // distance of the row + its best margin: the distance of column j is base − (value − price)
+  const base = new Float64Array(rows);
+  for (const start of free) {
+    let settledCount = 0;
+    let reach = 0;
+    let end = -1;
+    let endDistance = Infinity;
+    let row = start;
+    let margin = bound[row]!;
+    for (let t = row * capacity, stop = t + length[row]!; t < stop; t++) {
+      margin = Math.max(margin, value[t]! - price[column[t]!]!);
+    }
+    base[row] = margin;
+    for (;;) {
+      // from the row's candidates
+      const rowBase = base[row]!;
+      for (let t = row * capacity, stop = t + length[row]!; t < stop; t++) {
+        const j = column[t]!;
+        const d = Math.max(reach, rowBase - value[t]! + price[j]!);
+        if (d >= endDistance || d >= distance[j]!) continue;
+        fromRow[j] = row;
+        if (rowOf[j]! >= 0) heap.lower(j, d);
+        else {
+          heap.mark(j, d);
+          end = j;
+          endDistance = d;
+        }
+      }
+      const outside = Math.max(reach, rowBase - bound[row]!);
+      if (outside < endDistance) heap.lower(columns + row, outside);
+
+      // to the nearest column; rows met before it are searched in full
+      row = -1;
+      while (heap.lowest() < endDistance) {
+        const id = heap.pop();
+        reach = distance[id]!;
+        if (id < columns) {
+          settled[settledCount++] = id;
+          row = rowOf[id]!;
+          base[row] = reach + values[row * columns + id]! - price[id]!;
+          break;
+        }
+        const full = id - columns;
+        const fullBase = base[full]!;
+        const offset = full * columns;
+        for (let j = 0; j < columns; j++) {
+          let d = fullBase - values[offset + j]! + price[j]!;
+          if (d >= endDistance || d >= distance[j]!) continue;
+          if (d < reach) d = reach;
+          if (d >= distance[j]!) continue;
+          fromRow[j] = full;
+          if (rowOf[j]! >= 0) heap.lower(j, d);
+          else {
+            heap.mark(j, d);
+            end = j;
+            endDistance = d;
+          }
+        }
+        lists.rebuild(full);
+      }
+      if (row < 0) break;
+    }
+
+    // prices rise by what each settled column lies before the end of the path; then flip the path
+    for (let t = 0; t < settledCount; t++) price[settled[t]!]! += endDistance - distance[settled[t]!]!;
+    heap.clear();
+    for (let j = end; j >= 0; ) {
+      const taker = fromRow[j]!;
+      const given = columnOf[taker]!;
+      rowOf[j] = taker;
+      columnOf[taker] = j;
+      j = given;
+    }
+  }
+}
+
+// [rows × columns] to [columns × rows], by blocks that stay in cache
+function transpose(values: Float64Array, rows: number, columns: number): Float64Array {
+  const out = new Float64Array(rows * columns);
+  const block = 32;
+  for (let i0 = 0; i0 < rows; i0 += block) {
+    for (let j0 = 0; j0 < columns; j0 += block) {
+      const i1 = Math.min(rows, i0 + block);
+      const j1 = Math.min(columns, j0 + block);
+      for (let j = j0; j < j1; j++) for (let i = i0; i < i1; i++) out[j * rows + i] = values[i * columns + j]!;
+    }
+  }
+  return out;
+}

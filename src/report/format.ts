@@ -1,0 +1,28 @@
+/** Numbers as the page shows them, in tables and in tooltips: rounded for the eye, beside the whole number kept in the cell. */
+
+/** What a number is: a correlation or R², a count, a mean count, a share, a penalty, or a residual near 0. */
+export type NumberKind = 'r' | 'count' | 'mean' | 'share' | 'alpha' | 'residual';
+
+/** The number as text, with a true minus sign; `–` where it is not applicable. */
+export function formatNumber(value: number | null, kind: NumberKind): string {
+  if (value === null) return '–';
+  return textOf(value, kind).replaceAll('-', '−');
+}
+
+function textOf(value: number, kind: NumberKind): string {
+  switch (kind) {
+    case 'r':
+      // R² has no lower bound
+      return Math.abs(value) < 100 ? (Math.round(value * 1000) / 1000 || 0).toFixed(3) : value.toExponential(1);
+    case 'count':
+      return value.toLocaleString('en');
+    case 'mean':
+      return value.toLocaleString('en', { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+    case 'share':
+      return `${Math.round(value * 100)} %`;
+    case 'alpha':
+      return String(value);
+    case 'residual':
+      return value === 0 ? '0' : value.toExponential(0);
+  }
+}
