@@ -22,7 +22,7 @@ export interface RunSoFar {
 /** Sends the models and the probe data that the bucket lacks; everything is named by its content. */
 export async function storeInputs(engine: Engine, { plan, modelPaths, probe }: Prepared): Promise<void> {
   const absent = async (name: string): Promise<boolean> =>
-    (await engine.fetch(`/inputs/${name}`, { method: 'HEAD' })).status === 404;
+    !(await engine.json<{ stored: boolean }>(`/inputs/${name}`)).stored;
   const put = async (path: string, body: Uint8Array | ReadableStream, bytes: number): Promise<void> => {
     await engine.fetch(path, { method: 'PUT', body, headers: { 'content-length': String(bytes) } });
   };

@@ -15,6 +15,7 @@ const WASM = 'ort-wasm-simd-threaded.wasm';
 /** Same as in wrangler.toml. */
 const COMPATIBILITY_DATE = '2026-07-01';
 const MAX_RETRIES = 3;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Engine {
   /** Sends a request to the Worker. @throws PipelineError as the Worker said */
@@ -36,6 +37,7 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
   // workerd inherits this, so that a later run on the same folder finds it
   process.env[STATE_MARK] = statePath;
   const log = createWriteStream(join(statePath, 'workerd.log'), { flags: 'w' });
+  const ours = SIGNALS.map((signal) => process.listeners(signal));
   const miniflare = new Miniflare({
     name: 'convergent',
     modules: [
@@ -65,13 +67,19 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
     },
   });
   await miniflare.ready;
+  // miniflare ends the process on a signal before anybody can say so; `stop` ends workerd in its place
+  for (const [index, signal] of SIGNALS.entries()) {
+    for (const listener of process.listeners(signal)) {
+      if (!ours[index]!.includes(listener)) process.off(signal, listener);
+    }
+  }
 
   const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
     const response = (await miniflare.dispatchFetch(`http://convergent${path}`, {
       ...init,
       duplex: 'half',
     } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
-    if (response.ok || (init.method === 'HEAD' && response.status === 404)) return response;
+    if (response.ok) return response;
     throw await errorOf(response, path);
   };
   return {

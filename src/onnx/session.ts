@@ -1,7 +1,7 @@
 /**
- * The one session interface over ONNX Runtime, and its implementation over the API that
- * onnxruntime-web and onnxruntime-node share. Tensors are plain: float32 data and dims. Every fault
- * of the runtime leaves here as a PipelineError with the runtime's own text. Names neither package.
+ * The one session interface over ONNX Runtime, and its implementation over the API that the
+ * runtime's packages share (wasm.ts picks one). Tensors are plain: float32 data and dims. Every fault
+ * of the runtime leaves here as a PipelineError with the runtime's own text.
  */
 import type { InferenceSession, InferenceSessionFactory, TensorConstructor } from 'onnxruntime-common';
 import { PipelineError, type ErrorCode } from '../errors.ts';
@@ -14,7 +14,7 @@ export interface FloatTensor {
 
 /** ONNX Runtime in this process or isolate. */
 export interface OnnxRuntime {
-  /** Package and version, such as `onnxruntime-web 1.30.0`; part of every task key. */
+  /** Name and version of the package; part of every task key. */
   version: string;
   /** Loads a model; `model` may be dropped afterwards. `optimise: false` runs the graph node by node as written. */
   createSession(model: Uint8Array, options?: SessionOptions): Promise<OnnxSession>;

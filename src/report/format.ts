@@ -1,7 +1,7 @@
 /** Numbers as the page shows them, in tables and in tooltips: rounded for the eye, beside the whole number kept in the cell. */
 
-/** What a number is: a correlation or R², a count, a mean count, a share, a penalty, or a residual near 0. */
-export type NumberKind = 'r' | 'count' | 'mean' | 'share' | 'alpha' | 'residual';
+/** What a number is: a correlation or R² (`brief`: two digits), a count, a mean count, a share, a penalty, or a residual near 0. */
+export type NumberKind = 'r' | 'brief' | 'count' | 'mean' | 'share' | 'alpha' | 'residual';
 
 /** The number as text, with a true minus sign; `–` where it is not applicable. */
 export function formatNumber(value: number | null, kind: NumberKind): string {
@@ -12,8 +12,12 @@ export function formatNumber(value: number | null, kind: NumberKind): string {
 function textOf(value: number, kind: NumberKind): string {
   switch (kind) {
     case 'r':
-      // R² has no lower bound
-      return Math.abs(value) < 100 ? (Math.round(value * 1000) / 1000 || 0).toFixed(3) : value.toExponential(1);
+    case 'brief': {
+      // R² has no lower bound; −0 is 0
+      const digits = kind === 'r' ? 3 : 2;
+      if (Math.abs(value) >= 100) return value.toExponential(1);
+      return (Math.round(value * 10 ** digits) / 10 ** digits || 0).toFixed(digits);
+    }
     case 'count':
       return value.toLocaleString('en');
     case 'mean':

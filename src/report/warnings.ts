@@ -28,7 +28,7 @@ const UNITS_NAMED = 8;
 export function runWarnings(plan: Plan): Warning[] {
   const { count } = plan.groups;
   if (count >= ENOUGH_GROUPS) return [];
-  const text = `${rows(plan.rows)} of probe data make ${count} image ${count === 1 ? 'group' : 'groups'} instead of ${ENOUGH_GROUPS}: what is held out is a coarse choice`;
+  const text = `${rows(plan.rows)} of probe data make ${count} image ${count === 1 ? 'group' : 'groups'} instead of ${ENOUGH_GROUPS}: parts held out are coarse`;
   return [{ kind: 'samples', text }];
 }
 
@@ -76,8 +76,10 @@ function networkWarnings(layer: string, side: Side, { correlation }: LayerDocume
   const samples = asSource ? correlation.fit.samples : correlation.samples;
   if (samples <= units) {
     const what = asSource ? 'samples to fit on' : 'samples';
-    const consequence = asSource ? 'predictions from them are 1 by construction' : 'high correlations arise by chance';
-    add('samples', `${samples} ${what} for ${units} units: ${consequence}, more rows or positions are needed`);
+    const consequence = asSource
+      ? 'without a penalty, predictions from them are 1 by construction'
+      : 'high correlations arise by chance';
+    add('samples', `${samples} ${what} for ${units} units: ${consequence}; use more rows or positions`);
   }
 
   // units that don't vary, over all samples or in one part

@@ -74,7 +74,7 @@ async function reject(message: Message<TaskMessage>, env: Env, id: string, error
     if (error.code === 'object-missing' || error.code === 'object-damaged') {
       // an input is gone: the workflow looks again and has it made anew
       await discardDamaged(env, planHash, index, error);
-      await progress.lookAgain(attempt, index);
+      await progress.lookAgain(attempt, index, told(error, id));
       message.ack();
     } else if (error.retryable) {
       await progress.noteFailure(attempt, index, told(error, id));

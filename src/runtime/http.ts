@@ -27,9 +27,9 @@ app.onError((thrown, c) => {
 });
 
 // inputs by content hash: the model files, the probe data, and the list of its chunks' hashes
-app.on('HEAD', '/inputs/:name', async (c) => {
+app.get('/inputs/:name', async (c) => {
   const found = await c.env.BUCKET.head(`inputs/${c.req.param('name')}`);
-  return c.body(null, found ? 200 : 404);
+  return c.json({ stored: found !== null, bytes: found?.size ?? 0 });
 });
 app.put('/inputs/:sha256', async (c) => {
   const sha256 = c.req.param('sha256');

@@ -9,6 +9,9 @@ import type { TaskKind } from '../plan/plan.ts';
 import type { Env } from './env.ts';
 import type { ProgressSummary, TaskRecord } from './protocol.ts';
 
+/** How often a task may find its inputs gone before its run fails. */
+const MOST_LOOKS = 10;
+
 export class RunProgress extends DurableObject<Env> {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -33,24 +36,27 @@ export class RunProgress extends DurableObject<Env> {
     if (this.#fact('attempt') === attempt) this.#setFact('reused', reused);
   }
 
-  /** Tasks just put on the queue; when none of them is open any more, the workflow is woken. */
-  expect(attempt: number, tasks: number[]): void {
-    if (this.#fact('attempt') !== attempt) return;
-    for (const task of tasks) {
-      this.ctx.storage.sql.exec(
-        "INSERT INTO tasks (task, state) VALUES (?, 'open') ON CONFLICT (task) DO UPDATE SET state = 'open'",
-        task,
-      );
-    }
+  /**
+   * Which of `tasks` to put on the queue: those that no message is under way for, or all with `again`. When
+   * none of the tasks claimed is open any more, the workflow is woken.
+   */
+  claim(attempt: number, tasks: number[], again: boolean): number[] {
+    if (this.#fact('attempt') !== attempt) return [];
+    const open = new Set(
+      this.ctx.storage.sql
+        .exec<{ task: number }>("SELECT task FROM tasks WHERE state = 'open'")
+        .toArray()
+        .map((row) => row.task),
+    );
+    const claimed = tasks.filter((task) => again || !open.has(task));
+    for (const task of claimed) this.#setState(task, 'open');
+    return claimed;
   }
 
   /** A task's object is in the bucket; `record` is null where it was there already. */
   async finish(attempt: number, task: number, record: TaskRecord | null): Promise<void> {
     if (this.#fact('attempt') !== attempt) return;
-    this.ctx.storage.sql.exec(
-      "INSERT INTO tasks (task, state) VALUES (?, 'done') ON CONFLICT (task) DO UPDATE SET state = 'done'",
-      task,
-    );
+    this.#setState(task, 'done');
     if (record) {
       const { kind, seconds } = record;
       const text = JSON.stringify(record);
@@ -65,10 +71,13 @@ export class RunProgress extends DurableObject<Env> {
     if (this.#open() === 0) await this.#wake();
   }
 
-  /** A task found an input missing: it is neither done nor failed. */
-  async lookAgain(attempt: number, task: number): Promise<void> {
+  /** A task found an input missing or damaged: it is neither done nor failed, unless this never ends. */
+  async lookAgain(attempt: number, task: number, error: ErrorRecord): Promise<void> {
     if (this.#fact('attempt') !== attempt) return;
-    this.ctx.storage.sql.exec("UPDATE tasks SET state = 'lost' WHERE task = ? AND state = 'open'", task);
+    const times = (this.#fact(`lost ${task}`) ?? 0) + 1;
+    this.#setFact(`lost ${task}`, times);
+    if (times > MOST_LOOKS) return this.fail(attempt, error);
+    this.#setState(task, 'lost');
     if (this.#open() === 0) await this.#wake();
   }
 
@@ -115,6 +124,14 @@ export class RunProgress extends DurableObject<Env> {
       .exec<{ task: number; record: string }>('SELECT task, record FROM tasks WHERE record IS NOT NULL ORDER BY task')
       .toArray()
       .map(({ task, record }) => ({ task, record: JSON.parse(record) as TaskRecord }));
+  }
+
+  #setState(task: number, state: 'open' | 'done' | 'lost'): void {
+    this.ctx.storage.sql.exec(
+      'INSERT INTO tasks (task, state) VALUES (?, ?) ON CONFLICT (task) DO UPDATE SET state = excluded.state',
+      task,
+      state,
+    );
   }
 
   #open(): number {

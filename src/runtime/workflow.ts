@@ -62,10 +62,10 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     let before = Infinity;
     let timedOut = false;
     for (let n = 0; ; n++) {
-      // after a time-out, tasks that are still under way are not asked for again as long as some finish
-      const [waiting, limit] = [timedOut, before];
+      // a time-out in which nothing was finished says that messages are lost: ask for open tasks too
+      const [waited, limit] = [timedOut, before];
       const look = await step.do(`missing-${n}`, STEP, () =>
-        this.#look(plan, parameters, (absent) => !waiting || absent >= limit),
+        this.#look(plan, parameters, (absent) => waited && absent >= limit),
       );
       if (look.failure) return { error: look.failure };
       if (look.absent === 0) break;
@@ -89,26 +89,20 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   }
 
   // which tasks have no object; puts a wave of those whose inputs are all there on the queue
-  async #look(
-    plan: Plan,
-    { run, attempt, plan: planHash }: RunParameters,
-    mayEnqueue: (absent: number) => boolean,
-  ): Promise<Look> {
+  async #look(plan: Plan, parameters: RunParameters, stalled: (absent: number) => boolean): Promise<Look> {
+    const { run, attempt, plan: planHash } = parameters;
     const progress = progressOf(this.env, run);
     const { failure } = await progress.summary();
     const present = await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task));
     const absent = present.filter((is) => !is).length;
-    if (failure || absent === 0 || !mayEnqueue(absent)) return { absent, enqueued: 0, failure };
+    if (failure || absent === 0) return { absent, enqueued: 0, failure };
     const ready = plan.tasks.flatMap((task, index) =>
       !present[index] && task.needs.every((need) => present[need]) ? [index] : [],
     );
-    const wave = ready.slice(0, WAVE_TASKS);
-    await progress.expect(attempt, wave);
+    const wave = await progress.claim(attempt, ready.slice(0, WAVE_TASKS), stalled(absent));
     for (let at = 0; at < wave.length; at += SEND_BATCH_MESSAGES) {
-      const messages = wave
-        .slice(at, at + SEND_BATCH_MESSAGES)
-        .map((task) => ({ body: { run, attempt, plan: planHash, task } }));
-      await this.env.TASKS.sendBatch(messages);
+      const tasks = wave.slice(at, at + SEND_BATCH_MESSAGES);
+      await this.env.TASKS.sendBatch(tasks.map((task) => ({ body: { run, attempt, plan: planHash, task } })));
     }
     return { absent, enqueued: wave.length, failure: null };
   }

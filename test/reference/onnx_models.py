@@ -147,6 +147,7 @@ save(
     ],
     [value("x", ["batch", 4])], [value("y")],
     [weight("k", 2, 4), ints("axis1", 1), ints("five", 0, 1, 2, 1, 2)],
+    [value("right", ["batch", 2]), value("square", [4, 4])],
 )
 
 # a sequence among the values

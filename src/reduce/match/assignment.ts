@@ -9,7 +9,7 @@
  * more row reduction; rows are searched through candidate lists, exactly (candidates.ts), and paths by a heap.
  */
 import { CandidateLists } from './candidates.ts';
-import { IndexedHeap } from './heap.ts';
+import { CandidateSearch, DenseSearch, type State } from './paths.ts';
 
 /** A matching of min(rows, columns) pairs, and its dual. */
 export interface Assignment {
@@ -44,17 +44,6 @@ export function solveAssignment(values: Float64Array, rows: number, columns: num
   return { columnOf, rowDual: turned.price, columnDual: turned.rowDual };
 }
 
-// the state both phases work on; rows ≤ columns. Every column's price is ≥ 0 and never falls; that of a free one is 0
-interface State {
-  values: Float64Array;
-  rows: number;
-  columns: number;
-  lists: CandidateLists;
-  price: Float64Array;
-  columnOf: Int32Array;
-  rowOf: Int32Array;
-}
-
 function solveWide(values: Float64Array, rows: number, columns: number) {
   const price = new Float64Array(columns);
   const columnOf = new Int32Array(rows).fill(-1);
@@ -62,7 +51,7 @@ function solveWide(values: Float64Array, rows: number, columns: number) {
   const lists = new CandidateLists(values, rows, columns, price);
   const state = { values, rows, columns, lists, price, columnOf, rowOf };
   augment(state, reduceRows(state));
-  const rowDual = columnOf.map === undefined ? price : new Float64Array(rows);
+  const rowDual = new Float64Array(rows);
   for (let i = 0; i < rows; i++) rowDual[i] = values[i * columns + columnOf[i]!]! - price[columnOf[i]!]!;
   return { columnOf, rowDual, price };
 }
@@ -123,88 +112,19 @@ function reduceRows({ rows, lists, price, columnOf, rowOf }: State): Int32Array 
   return free.subarray(0, freeCount);
 }
 
-/**
- * Shortest augmenting paths: from each free row the cheapest alternating path to a free column, by
- * reduced costs (Dijkstra). The heap holds reached columns, and rows that were so far searched through
- * their list only, as id columns + row with the least distance that any column outside it can have.
- */
-function augment({ values, rows, columns, lists, price, columnOf, rowOf }: State, free: Int32Array): void {
-  const { capacity, column, value, length, bound } = lists;
-  const heap = new IndexedHeap(columns + rows);
-  const distance = heap.key;
-  const fromRow = new Int32Array(columns);
-  const settled = new Int32Array(columns);
-  // distance of the row + its best margin: the distance of column j is base − (value − price)
-  const base = new Float64Array(rows);
+/** Shortest augmenting paths, one from each free row: searched by candidates, densely where those do not help. */
+function augment(state: State, free: Int32Array): void {
+  const byCandidates = new CandidateSearch(state);
+  const densely = new DenseSearch(state);
   for (const start of free) {
-    let settledCount = 0;
-    let reach = 0;
-    let end = -1;
-    let endDistance = Infinity;
-    let row = start;
-    let margin = bound[row]!;
-    for (let t = row * capacity, stop = t + length[row]!; t < stop; t++) {
-      margin = Math.max(margin, value[t]! - price[column[t]!]!);
-    }
-    base[row] = margin;
-    for (;;) {
-      // from the row's candidates
-      const rowBase = base[row]!;
-      for (let t = row * capacity, stop = t + length[row]!; t < stop; t++) {
-        const j = column[t]!;
-        const d = Math.max(reach, rowBase - value[t]! + price[j]!);
-        if (d >= endDistance || d >= distance[j]!) continue;
-        fromRow[j] = row;
-        if (rowOf[j]! >= 0) heap.lower(j, d);
-        else {
-          heap.mark(j, d);
-          end = j;
-          endDistance = d;
-        }
-      }
-      const outside = Math.max(reach, rowBase - bound[row]!);
-      if (outside < endDistance) heap.lower(columns + row, outside);
-
-      // to the nearest column; rows met before it are searched in full
-      row = -1;
-      while (heap.lowest() < endDistance) {
-        const id = heap.pop();
-        reach = distance[id]!;
-        if (id < columns) {
-          settled[settledCount++] = id;
-          row = rowOf[id]!;
-          base[row] = reach + values[row * columns + id]! - price[id]!;
-          break;
-        }
-        const full = id - columns;
-        const fullBase = base[full]!;
-        const offset = full * columns;
-        for (let j = 0; j < columns; j++) {
-          let d = fullBase - values[offset + j]! + price[j]!;
-          if (d >= endDistance || d >= distance[j]!) continue;
-          if (d < reach) d = reach;
-          if (d >= distance[j]!) continue;
-          fromRow[j] = full;
-          if (rowOf[j]! >= 0) heap.lower(j, d);
-          else {
-            heap.mark(j, d);
-            end = j;
-            endDistance = d;
-          }
-        }
-        lists.rebuild(full);
-      }
-      if (row < 0) break;
-    }
-
-    // prices rise by what each settled column lies before the end of the path; then flip the path
-    for (let t = 0; t < settledCount; t++) price[settled[t]!]! += endDistance - distance[settled[t]!]!;
-    heap.clear();
-    for (let j = end; j >= 0; ) {
-      const taker = fromRow[j]!;
-      const given = columnOf[taker]!;
-      rowOf[j] = taker;
-      columnOf[taker] = j;
+    const search = byCandidates.search(start) ? byCandidates : densely;
+    if (search === densely) densely.search(start);
+    // flip the path
+    for (let j = search.end; j >= 0; ) {
+      const taker = search.fromRow[j]!;
+      const given = state.columnOf[taker]!;
+      state.rowOf[j] = taker;
+      state.columnOf[taker] = j;
       j = given;
     }
   }

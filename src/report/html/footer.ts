@@ -30,7 +30,9 @@ export function footerHtml(): Html {
         <li>r is the signed Pearson correlation over all images and positions. A dead unit's r is 0.</li>
         <li>Units are numbered from 0. Standard deviations divide by the number of samples.</li>
         <li>R² is 1 − SSE/SST per unit, then the plain mean over units. It has no lower bound.</li>
-        <li>The highest of many correlations grows with their number: layers of unlike width don't compare directly.</li>
+        <li>
+          The highest of many correlations grows with their number: layers of unlike width don't compare directly.
+        </li>
         <li>Runs of one definition, provider and version give the same digest.</li>
       </ul>
     </div>

@@ -23,7 +23,9 @@ export function headerHtml({ plan, results }: PageContent): Html {
         <dd>
           ${plan.networks.map(
             ({ name, modelSha256 }) =>
-              html`<span class="fact">${name} <code title="SHA-256 ${modelSha256}">${modelSha256.slice(0, 8)}</code></span>`,
+              html`<span class="fact"
+                >${name} <code title="SHA-256 ${modelSha256}">${modelSha256.slice(0, 8)}</code></span
+              >`,
           )}
         </dd>
       </div>
@@ -41,7 +43,7 @@ export function headerHtml({ plan, results }: PageContent): Html {
           <span class="fact" data-path="provider">${results.provider}</span>
         </dd>
       </div>
-      <div class="wide">
+      <div>
         <dt>Digest of all arrays and tables</dt>
         <dd><code data-path="digest">${results.digest}</code></dd>
       </div>

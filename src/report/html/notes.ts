@@ -16,16 +16,16 @@ const OPEN_MOST = 4;
 
 export function notesHtml(warnings: readonly Warning[]): Html {
   if (warnings.length === 0) {
-    return html`<section id="notes" class="notes calm" aria-labelledby="notes.title">
-      <h2 id="notes.title">Before reading on</h2>
+    return html`<section id="notes" class="notes calm" aria-labelledby="title/notes">
+      <h2 id="title/notes">Before reading on</h2>
       <p>No warnings: enough images, every unit live, every solver converged.</p>
     </section>`;
   }
   const groups = (Object.keys(TITLES) as WarningKind[])
     .map((kind) => ({ kind, own: warnings.filter((warning) => warning.kind === kind) }))
     .filter(({ own }) => own.length > 0);
-  return html`<section id="notes" class="notes" aria-labelledby="notes.title">
-    <h2 id="notes.title">Before reading on</h2>
+  return html`<section id="notes" class="notes" aria-labelledby="title/notes">
+    <h2 id="title/notes">Before reading on</h2>
     <div class="groups">
       ${groups.map(
         ({ kind, own }) =>

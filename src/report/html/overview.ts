@@ -29,8 +29,8 @@ export function overviewHtml({ results }: PageContent, data: PageData): Html {
           This page shows the first ${data.pairs.length} of ${all} pairs; results.json has them all.
         </p>`
       : '';
-  return html`<section id="overview" aria-labelledby="overview.title">
-    <h2 id="overview.title">At a glance</h2>
+  return html`<section id="overview" aria-labelledby="title/overview">
+    <h2 id="title/overview">At a glance</h2>
     ${note}
     <div class="glance">${matchPanel(overview)}${predictPanel(overview)}${clusterPanel(overview)}</div>
   </section>`;
@@ -46,7 +46,12 @@ export function alphaPicker({ alphas }: PageData, selected: number): Html {
   const options = alphas.map(
     (alpha, i) => html`<option value="${i}" ${i === selected ? 'selected' : ''}>${alpha}</option>`,
   );
-  return html`<label class="picker" data-script hidden>α <select data-alpha>${options}</select></label>`;
+  return html`<label class="picker" data-script hidden
+    >α
+    <select data-alpha>
+      ${options}
+    </select></label
+  >`;
 }
 
 function matchPanel(overview: Overview): Html {
@@ -57,15 +62,14 @@ function matchPanel(overview: Overview): Html {
     label: html`${pair.a} × ${pair.b}`,
     cells: data.layers.map((_, l) => {
       const value = layerOf(p, l).match?.mean_r ?? null;
-      return tintedCell(`pairs.${p}.layers.${l}.match.mean_r`, value, 'r', href(data, p, l), value ?? 0);
+      return tintedCell(`pairs.${p}.layers.${l}.match.mean_r`, value, 'brief', href(data, p, l), value ?? 0);
     }),
   }));
   return panel({
     title: 'One-to-one',
     measure: 'mean r of matched units',
     reading: 'Each unit gets one partner in the other network. 1: the same units, only in another order.',
-    figure: 'overview-matched',
-    table: overviewTable(data, 'Mean r of one-to-one matched units', rows),
+    table: chartAndTable(data, 'overview-matched', 'Mean r of one-to-one matched units', rows),
   });
 }
 
@@ -76,20 +80,21 @@ function predictPanel(overview: Overview): Html {
   const rows = data.pairs.flatMap(({ a, b }, p) =>
     (['a_to_b', 'b_to_a'] as const).map((direction) => ({
       pair: p,
-      label: direction === 'a_to_b' ? html`${a} → ${b}` : html`${b} → ${a}`,
+      label: direction === 'a_to_b' ? html`${a} → ${b}` : html`${a} ← ${b}`,
       cells: data.layers.map((_, l) => {
         const value = layerOf(p, l).predict?.[direction][alpha]?.[data.scored] ?? null;
         const path = `pairs.${p}.layers.${l}.predict.${direction}.${alpha}.${data.scored}`;
-        return tintedCell(path, value, 'r', href(data, p, l), value ?? 0);
+        return tintedCell(path, value, 'brief', href(data, p, l), value ?? 0);
       }),
     })),
   );
   return panel({
     title: 'One-to-few',
-    measure: html`mean R² at ${alphaPicker(data, alpha)}<span data-alpha-text data-unscripted>α ${data.alphas[alpha]}</span>`,
+    measure: html`mean R² at ${alphaPicker(data, alpha)}<span data-alpha-text data-unscripted
+        >α ${data.alphas[alpha]}</span
+      >`,
     reading: `Each unit is predicted from a few units of the other network and scored on ${part}. 1: wholly predicted, 0: no better than its mean.`,
-    figure: 'overview-r2',
-    table: overviewTable(data, 'Mean R² of sparse prediction', rows),
+    table: chartAndTable(data, 'overview-r2', 'Mean R² of sparse prediction', rows),
   });
 }
 
@@ -103,7 +108,7 @@ function clusterPanel(overview: Overview): Html {
       const { shared, all } = data.shared[p]![l] ?? { shared: 0, all: 0 };
       const tint = tintOf(all === 0 ? 0 : shared / all);
       return html`<td class="tint-${tint}" data-shared="${p}.${l}" data-value="${shared}">
-        <a href="${href(data, p, l)}">${shared}<small> / ${all}</small></a>
+        <a href="${href(data, p, l)}">${shared}<small>/${all}</small></a>
       </td>`;
     }),
   }));
@@ -111,8 +116,7 @@ function clusterPanel(overview: Overview): Html {
     title: 'Many-to-many',
     measure: 'clusters with units of both networks',
     reading: 'Units of both networks are clustered together. A cluster is shared when both networks have units in it.',
-    figure: 'overview-shared',
-    table: overviewTable(data, 'Shared clusters, of all clusters', rows),
+    table: chartAndTable(data, 'overview-shared', 'Shared clusters, of all clusters', rows),
   });
 }
 
@@ -120,15 +124,13 @@ interface Panel {
   title: string;
   measure: string | Html;
   reading: string;
-  figure: string;
   table: Html;
 }
 
-function panel({ title, measure, reading, figure, table }: Panel): Html {
+function panel({ title, measure, reading, table }: Panel): Html {
   return html`<article class="panel">
     <h3>${title}<span class="measure">${measure}</span></h3>
     <p class="reading">${reading}</p>
-    <div class="chart" data-figure="${figure}"></div>
     ${table}
   </article>`;
 }
@@ -140,8 +142,15 @@ function offPanel(title: string, stage: string): Html {
   </article>`;
 }
 
-function overviewTable(data: PageData, caption: string, rows: { pair: number; label: Html; cells: Html[] }[]): Html {
+// the chart stands on the table's columns, whose heads are its axis; the two scroll together
+function chartAndTable(
+  data: PageData,
+  figure: string,
+  caption: string,
+  rows: { pair: number; label: Html; cells: Html[] }[],
+): Html {
   return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}">
+    <div class="chart" data-figure="${figure}"></div>
     <table class="heat">
       <caption>
         ${caption}

@@ -18,7 +18,7 @@ function npyWith(dictionary: string, data = 0, version = 1): Uint8Array {
   const length = dictionary.length + 1;
   const lengthBytes = version === 1 ? [length & 255, length >> 8] : [length & 255, length >> 8, 0, 0];
   const head = [0x93, ...Buffer.from('NUMPY'), version, 0, ...lengthBytes, ...Buffer.from(`${dictionary}\n`)];
-  return Uint8Array.from([...head, ...new Array<number>(data).fill(0)]);
+  return Uint8Array.from([...head, ...new Uint8Array(data)]);
 }
 const dictionary = (shape: string, descr = "'<f4'", order = 'False'): string =>
   `{'descr': ${descr}, 'fortran_order': ${order}, 'shape': ${shape}, }`;

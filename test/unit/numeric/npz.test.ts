@@ -115,22 +115,22 @@ describe('readNpz', () => {
   it('garbage and hostile directories', async () => {
     const end = [0x50, 0x4b, 5, 6];
     const zip64 = [0x50, 0x4b, 6, 7, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0];
-    const endless = [0, 0, 0, 0, 0x50, 0x4b, 6, 6, ...new Array<number>(44).fill(255), ...zip64];
+    const endless = [0, 0, 0, 0, 0x50, 0x4b, 6, 6, ...new Uint8Array(44).fill(255), ...zip64];
     const oversized = await writeNpz({ a: members.dead, b: members.dead });
     const directory = oversized.length - 22 - 2 * (46 + 5) - (46 + 10);
     oversized.set([255, 255, 255, 127, 255, 255, 255, 127], directory + 20);
     const hostile: [string, Uint8Array, string][] = [
       ['nothing', new Uint8Array(0), '0 bytes without a zip'],
       ['zeros', new Uint8Array(5000), '5000 bytes without a zip'],
-      ['an empty zip', Uint8Array.from([...end, ...new Array<number>(18).fill(0)]), 'no checksums'],
+      ['an empty zip', Uint8Array.from([...end, ...new Uint8Array(18)]), 'no checksums'],
       [
         '65535 entries at nowhere',
-        Uint8Array.from([...end, 0, 0, 0, 0, ...new Array<number>(14).fill(255)]),
+        Uint8Array.from([...end, 0, 0, 0, 0, ...new Uint8Array(14).fill(255)]),
         'a member name that is not ours',
       ],
       [
         'a zip64 of 4 billion entries',
-        Uint8Array.from([...endless, ...end, 0, 0, 0, 0, ...new Array<number>(14).fill(255)]),
+        Uint8Array.from([...endless, ...end, 0, 0, 0, 0, ...new Uint8Array(14).fill(255)]),
         'a member name that is not ours',
       ],
       ['a member of 2 GB', oversized, 'members of 2147483647 bytes in'],

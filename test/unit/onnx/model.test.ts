@@ -161,6 +161,9 @@ describe('damaged and hostile files', () => {
   test.each<[string, number[], RegExp]>([
     ['a length beyond the end', [0x3a, 0x7f, 0x0a], /127 bytes where 1 are left/],
     ['a length of 2⁶³', [0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f], /are left/],
+    ['a length below 0', [0x3a, ...Array.from({ length: 9 }, () => 0xff), 0x01], /says -1 bytes/],
+    ['no graph', [0x42, 0x02, 0x10, 0x0d], /has no graph/],
+    ['no operator set', [0x3a, 0x00], /names no operator set/],
     ['a number of 11 bytes', [0x08, ...Array.from({ length: 11 }, () => 0xff), 0x01], /more than 10 bytes/],
     ['a number cut off', [0x08, 0xff], /in the middle of a number/],
     ['field number 0', [0x00, 0x00], /the number 0/],

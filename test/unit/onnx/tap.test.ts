@@ -79,6 +79,10 @@ describe('tapModel(model, values) leaves in the file', () => {
     expect(names(model.valueInfos)).toEqual(['/conv1/relu_out', '/pool_out']);
   });
 
+  test('the types noted for all outputs of a kept node', () => {
+    expect(names(pruneModel(parseModel(fixture('odd_values')), ['left']).valueInfos)).toEqual(['right']);
+  });
+
   test('what bodies capture', () => {
     const model = parseModel(fixture('bodies'));
     expect(names(pruneModel(model, ['chosen']).nodes)).toEqual(['relu', 'abs', 'choose']);

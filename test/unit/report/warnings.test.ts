@@ -61,7 +61,7 @@ describe('layerWarnings', () => {
     const few = warned(({ correlation }) => (correlation.fit.samples = 20));
     expect(few).toEqual([
       expect.stringMatching(
-        /^conv, one: 20 samples to fit on for 20 units: predictions from them are 1 by construction/,
+        /^conv, one: 20 samples to fit on for 20 units: without a penalty, predictions from them are 1 by construction/,
       ),
       expect.stringMatching(/^conv, two: 20 samples to fit on for 24 units: /),
     ]);

@@ -1,0 +1,94 @@
+/**
+ * The gradient g = c − Gw of the sparse prediction's squared error, kept current while weights change. Part of
+ * the LASSO kernel. Changes are collected and subtracted four at a time: one pass over g for four rows of G.
+ */
+
+/** Reads the symmetric G [n × n]; owns g. After `subtract` call `flush` before reading `values` itself. */
+export class Gradient {
+  /** [n] */
+  readonly values: Float64Array;
+  private readonly gram: Float64Array;
+  private readonly n: number;
+  // changes not yet subtracted: starts of their rows of G, and steps
+  private readonly rows = new Int32Array(4);
+  private readonly steps = new Float64Array(4);
+  private pending = 0;
+
+  constructor(gram: Float64Array, n: number) {
+    this.gram = gram;
+    this.n = n;
+    this.values = new Float64Array(n);
+  }
+
+  /** Computes g afresh for these weights. O(n) per weight that isn't 0. */
+  compute(c: Float64Array, weights: Float64Array): void {
+    this.pending = 0;
+    this.values.set(c);
+    for (let j = 0; j < this.n; j++) if (weights[j] !== 0) this.subtract(j, weights[j]!);
+    this.flush();
+  }
+
+  /** g_j, changes not yet subtracted included. */
+  at(j: number): number {
+    let g = this.values[j]!;
+    for (let k = 0; k < this.pending; k++) g -= this.steps[k]! * this.gram[this.rows[k]! + j]!;
+    return g;
+  }
+
+  /** Weight j has grown by `step`: g −= step · G_j. O(n). */
+  subtract(j: number, step: number): void {
+    this.rows[this.pending] = j * this.n;
+    this.steps[this.pending] = step;
+    if (++this.pending === 4) this.flush();
+  }
+
+  /** Makes `values` current. */
+  flush(): void {
+    const { gram, n, values, rows, steps, pending } = this;
+    for (let k = pending; k < 4; k++) steps[k] = 0;
+    const r0 = rows[0]!;
+    const r1 = rows[1]!;
+    const r2 = rows[2]!;
+    const r3 = rows[3]!;
+    const s0 = steps[0]!;
+    const s1 = steps[1]!;
+    const s2 = steps[2]!;
+    const s3 = steps[3]!;
+    if (pending > 2) {
+      for (let i = 0; i < n; i++) {
+        values[i] = values[i]! - (s0 * gram[r0 + i]! + s1 * gram[r1 + i]! + s2 * gram[r2 + i]! + s3 * gram[r3 + i]!);
+      }
+    } else if (pending > 0) {
+      for (let i = 0; i < n; i++) values[i] = values[i]! - (s0 * gram[r0 + i]! + s1 * gram[r1 + i]!);
+    }
+    this.pending = 0;
+  }
+}
+
+/**
+ * The LASSO's objective without its constant ½: ½ wᵀGw − w·c + α‖w‖₁ = α‖w‖₁ − ½ w·(c + g).
+ * All [n]; 0 where n is 0. O(n).
+ */
+export function objectiveOf(c: Float64Array, gradient: Float64Array, weights: Float64Array, alpha: number): number {
+  let sum = 0;
+  for (let j = 0; j < weights.length; j++) {
+    const w = weights[j]!;
+    if (w !== 0) sum += alpha * Math.abs(w) - 0.5 * w * (c[j]! + gradient[j]!);
+  }
+  return sum;
+}
+
+/**
+ * The largest violation of the LASSO's KKT conditions: |g_j − α sign w_j| where w_j ≠ 0, max(|g_j| − α, 0)
+ * where w_j = 0. Both [n]; 0 where n is 0, NaN where anything is NaN. O(n).
+ */
+export function kktResidual(gradient: Float64Array, weights: Float64Array, alpha: number): number {
+  let worst = 0;
+  for (let j = 0; j < weights.length; j++) {
+    const g = gradient[j]!;
+    const w = weights[j]!;
+    const violation = w === 0 ? Math.abs(g) - alpha : Math.abs(g - (w > 0 ? alpha : -alpha));
+    if (violation > worst || Number.isNaN(violation)) worst = violation;
+  }
+  return worst;
+}
