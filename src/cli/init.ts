@@ -22,6 +22,7 @@ const PREFERRED_OPS = [
   'Mish',
 ];
 const PRODUCT_OPS = ['Conv', 'Gemm', 'MatMul'];
+const LAST_OPS = ['Gemm', 'MatMul'];
 
 export const initCommand: Command = {
   name: 'init',
@@ -83,7 +84,7 @@ function commonLayers(a: ModelInspection, b: ModelInspection): CommonLayer[] {
   const both = a.taps.map(describeTap).filter((tap) => inB.get(tap.name)?.positions.join() === tap.positions.join());
   const preferred = both.filter((tap) => PREFERRED_OPS.includes(tap.op));
   const products = both.filter((tap) => PRODUCT_OPS.includes(tap.op));
-  const last = products.at(-1);
+  const last = both.findLast((tap) => LAST_OPS.includes(tap.op));
   let chosen = preferred.length > 0 ? preferred : products.length > 0 ? products : both;
   if (preferred.length > 0 && last && both.indexOf(last) > both.indexOf(preferred.at(-1)!))
     chosen = [...preferred, last];

@@ -19,6 +19,8 @@ const EXACT_UNITS = 512;
 /** Sides of an averaged matrix, in pixels; fewer where a page has many of them. */
 const MOST_PIXELS = 384;
 const FEWEST_PIXELS = 64;
+/** Pictures of an averaged section: before, after, by cluster. */
+const GRIDS = 3;
 /** Sections of pairs and layers on one page; a page with more of them isn't read. */
 const MOST_SECTIONS = 400;
 
@@ -51,7 +53,7 @@ export function layerDrawing(plan: Plan, documents: LayerDocuments): LayerDrawin
   // every r where they fit, else means over blocks in each order that is shown
   const values = PAGE_BYTES / BYTES_PER_R / (pairsDrawn(plan) * plan.layers.length);
   if (n <= EXACT_UNITS && (n * (n + 1)) / 2 <= values) return { ...drawing, exact: packTriangle(r, n), averaged: null };
-  const side = Math.max(FEWEST_PIXELS, Math.min(MOST_PIXELS, Math.floor(Math.sqrt(values / 2.5))));
+  const side = Math.max(FEWEST_PIXELS, Math.min(MOST_PIXELS, Math.floor(Math.sqrt(values / GRIDS))));
   const grid = (rows: number[], columns: number[]): PackedGrid => average(r, n, rows, columns, side);
   const [a, b] = [all(0, unitsA), all(unitsA, unitsB)];
   const averaged = {

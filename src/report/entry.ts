@@ -1,13 +1,14 @@
 /**
  * The numbers of one pair at one layer, as results.json tells them, from the documents of reduce. The
- * rows of prediction.csv and cluster_summary.csv are the same rows.
+ * rows of cluster_summary.csv are the same rows.
  */
 import type { Plan } from '../plan/plan.ts';
 import type { Clustering } from '../reduce/cluster/cluster.ts';
 import type { Correlation } from '../reduce/correlation.ts';
 import type { Matching } from '../reduce/match/match.ts';
+import { summarisePrediction } from '../reduce/predict/predict.ts';
 import type { Prediction } from '../reduce/predict/predict.ts';
-import type { AlphaResult, ClusterResult, LayerResult, MatchResult } from './results.ts';
+import type { ClusterResult, LayerResult, MatchResult } from './results.ts';
 
 /** What reduce knows of one pair at one layer; null where the stage is off. */
 export interface LayerDocuments {
@@ -42,8 +43,8 @@ export function layerEntry(plan: Plan, pair: number, layer: number, documents: L
       bToA && {
         rows_fit: fit.rows,
         rows_held_out: heldOut?.rows ?? 0,
-        a_to_b: alphaRows(aToB),
-        b_to_a: alphaRows(bToA),
+        a_to_b: summarisePrediction(aToB),
+        b_to_a: summarisePrediction(bToA),
       },
     cluster: clustering && {
       k: clustering.k,
@@ -52,22 +53,6 @@ export function layerEntry(plan: Plan, pair: number, layer: number, documents: L
       clusters: clusterRows(clustering),
     },
   };
-}
-
-/** One row per alpha, rising: plain means over the targets that are scored, and the worst KKT residual of them. */
-export function alphaRows(prediction: Prediction): AlphaResult[] {
-  const { targets, scored, r2Fit, r2HeldOut, nonzero, kkt } = prediction;
-  const units = flagged(scored);
-  return Array.from(prediction.alphas, (alpha, row) => {
-    const of = (values: ArrayLike<number>): number[] => units.map((unit) => values[row * targets + unit]!);
-    return {
-      alpha,
-      r2_fit: meanOf(of(r2Fit)),
-      r2_held_out: r2HeldOut && meanOf(of(r2HeldOut)),
-      mean_nonzero: meanOf(of(nonzero)),
-      max_kkt: units.length === 0 ? null : of(kkt).reduce((most, value) => Math.max(most, value), 0),
-    };
-  });
 }
 
 /** One row per cluster, by number. */

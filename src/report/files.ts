@@ -8,10 +8,11 @@ import { betweenOf, blockOf } from '../reduce/reduce.ts';
 import type { Clustering } from '../reduce/cluster/cluster.ts';
 import type { Correlation } from '../reduce/correlation.ts';
 import type { Matching } from '../reduce/match/match.ts';
+import { summarisePrediction } from '../reduce/predict/predict.ts';
 import type { Prediction } from '../reduce/predict/predict.ts';
 import { csvBytes, decimalText } from './csv.ts';
 import type { Cell } from './csv.ts';
-import { alphaRows, clusterRows } from './entry.ts';
+import { clusterRows } from './entry.ts';
 import type { LayerDocuments } from './entry.ts';
 
 /** A file of the results; its path is relative to the output folder and written with `/`. */
@@ -66,7 +67,7 @@ function* matchingFiles({ semiA, semiB, pairsA, pairsB, r }: Matching): Files {
 
 function* predictionFiles(prediction: Prediction, suffix: '' | '_b'): Files {
   const { alphas, sources, targets, weights } = prediction;
-  const rows = alphaRows(prediction);
+  const rows = summarisePrediction(prediction);
   yield [
     `prediction${suffix}.csv`,
     csvBytes(

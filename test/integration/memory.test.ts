@@ -15,7 +15,10 @@ afterAll(() => folder.remove());
 
 async function record(rows: number): Promise<RunRecord> {
   const file = join(folder.path, `rows-${rows}.yaml`);
-  writeFileSync(file, pipelineText('fashion-mnist.yaml', (text) => text.replace(/rows: 10000/, `rows: ${rows}`)));
+  writeFileSync(
+    file,
+    pipelineText('fashion-mnist.yaml', (text) => text.replace(/rows: 10000/, `rows: ${rows}`)),
+  );
   const out = join(folder.path, `out-${rows}`);
   await runJson<RunAnswer>(['run', file, '--state', join(folder.path, `state-${rows}`), '--out', out]);
   return JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as RunRecord;
@@ -28,7 +31,9 @@ describe.runIf(process.platform === 'linux')('memory', () => {
     expect(large.memory.workerdPeakBytes / small.memory.workerdPeakBytes).toBeLessThanOrEqual(1.1);
 
     for (const { memory, computed } of [small, large]) {
-      const heaps = computed.filter(({ kind }) => kind === 'pilot' || kind === 'activate').map(({ heapBytes }) => heapBytes);
+      const heaps = computed
+        .filter(({ kind }) => kind === 'pilot' || kind === 'activate')
+        .map(({ heapBytes }) => heapBytes);
       expect(heaps.length).toBeGreaterThan(1);
       // the heap of every activation is known, and below what an isolate has
       for (const heap of heaps) expect(heap).toBeGreaterThan(1e6);

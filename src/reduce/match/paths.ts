@@ -20,7 +20,7 @@ export interface State {
 }
 
 /** A search through lists gives up when it has read more than these shares of all rows, and of the rows it met, in full. */
-const FULL_OF_ALL = 1 / 16;
+const FULL_OF_ALL = 1 / 8;
 const FULL_OF_MET = 1 / 3;
 
 /**
