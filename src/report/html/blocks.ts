@@ -183,7 +183,8 @@ export function clusterBlock({ entry, path, a, b }: Place): Html {
         Units of both networks in ${number(`${path}.cluster.k`, cluster.k, 'count')} clusters, by their correlations
         above ${number(`${path}.cluster.threshold`, cluster.threshold, 'alpha')}.
         ${number(`${path}.cluster.isolated`, cluster.isolated, 'count')} live
-        ${cluster.isolated === 1 ? 'unit has' : 'units have'} none of these and no cluster.
+        ${cluster.isolated === 1 ? 'unit has no such correlation and stays' : 'units have no such correlation and stay'}
+        out.
       </p>
       <div class="legend" data-figure="legend"></div>
     </div>

@@ -2,7 +2,7 @@
 import { axisY, dot, gridY, line, pointer, tip } from '@observablehq/plot';
 import { formatNumber } from '../format.ts';
 import type { FigureContext } from './figures.ts';
-import { A, B, INK, lowest, OTHER, putChart, quietAxis } from './plotting.ts';
+import { A, B, INK, lowest, OTHER, putChart, quietAxis, quietTip } from './plotting.ts';
 import type { Point } from './plotting.ts';
 
 /** Mean matched r. */
@@ -66,7 +66,12 @@ function drawByLayer(
       dot(selected, { x, y: 'y', fill: 'colour', r: 3.5 }),
       tip(
         lines.flat(),
-        pointer({ x, y: 'y', title: (point: Point) => `${point.name}, ${page.layers[point.x]}\n${told(point.y)}` }),
+        pointer({
+          ...quietTip,
+          x,
+          y: 'y',
+          title: (point: Point) => `${point.name}, ${page.layers[point.x]}\n${told(point.y)}`,
+        }),
       ),
     ],
   });

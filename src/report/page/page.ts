@@ -118,6 +118,15 @@ const reading = new IntersectionObserver(
 );
 for (const section of document.querySelectorAll('section.layer')) reading.observe(section);
 
+// regions that scroll can be reached with the keyboard, the others need no stop
+const scrolled = new ResizeObserver((entries) => {
+  for (const { target } of entries) {
+    const scrolls = target.scrollWidth > target.clientWidth || target.scrollHeight > target.clientHeight;
+    (target as HTMLElement).tabIndex = scrolls ? 0 : -1;
+  }
+});
+for (const region of document.querySelectorAll('.scroll')) scrolled.observe(region);
+
 // alpha: one choice for the whole page
 function selectAlpha(index: number): void {
   alpha = index;

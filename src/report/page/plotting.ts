@@ -18,6 +18,9 @@ export interface Point {
 /** Axes without marks and arrows; the captions of the page say the rest. */
 export const quietAxis = { tickSize: 0, labelArrow: 'none' } as const;
 
+/** Tips that look like the one of matrices. */
+export const quietTip = { fill: INK, stroke: 'none', pathFilter: 'none', lineWidth: 40, textPadding: 9 } as const;
+
 /** Puts a chart into `place`, as wide as it is. */
 export function putChart(place: HTMLElement, label: string, options: PlotOptions & { marks: Markish[] }): void {
   const chart = plot({

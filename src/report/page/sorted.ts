@@ -2,7 +2,7 @@
 import { axisX, axisY, dot, gridY, line, pointer, ruleY, tip } from '@observablehq/plot';
 import { formatNumber } from '../format.ts';
 import type { FigureContext } from './figures.ts';
-import { A, B, INK, lowest, OTHER, putChart, quietAxis } from './plotting.ts';
+import { A, B, INK, lowest, OTHER, putChart, quietAxis, quietTip } from './plotting.ts';
 import type { Point } from './plotting.ts';
 
 interface Curve {
@@ -84,7 +84,7 @@ function drawSorted(place: HTMLElement, label: string, curves: readonly Curve[],
       ...(points.some((point) => point.y < 0) ? [ruleY([0], { stroke: 'var(--soft)' })] : []),
       line(points, { x: 'x', y: 'y', z: 'name', stroke: 'colour', strokeWidth: 2 }),
       ...(most <= DOTS_MOST ? [dot(points, { x: 'x', y: 'y', fill: 'colour', r: 2.25 })] : []),
-      tip(points, pointer({ x: 'x', y: 'y', title })),
+      tip(points, pointer({ ...quietTip, x: 'x', y: 'y', title })),
     ],
   });
 }

@@ -2,7 +2,7 @@
 import { axisX, axisY, dot, gridY, line, pointer, tip } from '@observablehq/plot';
 import { formatNumber } from '../format.ts';
 import type { FigureContext } from './figures.ts';
-import { A, B, lowest, putChart, quietAxis } from './plotting.ts';
+import { A, B, lowest, putChart, quietAxis, quietTip } from './plotting.ts';
 import type { Point } from './plotting.ts';
 
 type AlphaPoint = Point & { colour: string; alpha: number };
@@ -42,7 +42,7 @@ export function drawSparsity(place: HTMLElement, { page, section, a, b, alpha }:
       line(scored, { ...at, stroke: 'colour', strokeWidth: 2 }),
       dot(scored, { ...at, fill: 'colour', r: 3.5 }),
       dot(chosen, { ...at, stroke: 'colour', r: 7, strokeWidth: 1.5 }),
-      tip(all, pointer({ x: 'x', y: 'y', title })),
+      tip(all, pointer({ ...quietTip, x: 'x', y: 'y', title })),
     ],
   });
 }
