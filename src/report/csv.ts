@@ -12,7 +12,7 @@ export type Cell = number | string | null;
  * and hold no comma, quote or line break.
  * @throws PipelineError `internal` on NaN and infinities: what has no value is null.
  */
-export function csvBytes(columns: readonly string[], rows: Iterable<readonly Cell[]>): Uint8Array<ArrayBuffer> {
+export function csvBytes(columns: readonly string[], rows: Iterable<readonly Cell[]>): Uint8Array {
   let text = `${columns.join(',')}\n`;
   for (const row of rows) text += `${row.map(field).join(',')}\n`;
   return new TextEncoder().encode(text);

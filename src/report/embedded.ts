@@ -85,3 +85,8 @@ export function binStart(pixel: number, pixels: number, count: number): number {
 export function drawingId(pair: number, layer: number): string {
   return `drawing-${pair}-${layer}`;
 }
+
+/** Index of the alpha that is shown until the reader picks another: the middle one. */
+export function middleAlpha({ alphas }: Pick<PageData, 'alphas'>): number {
+  return Math.floor((alphas.length - 1) / 2);
+}

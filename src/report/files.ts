@@ -18,7 +18,7 @@ import type { LayerDocuments } from './entry.ts';
 /** A file of the results; its path is relative to the output folder and written with `/`. */
 export interface OutputFile {
   path: string;
-  bytes: Uint8Array<ArrayBuffer>;
+  bytes: Uint8Array;
 }
 
 const ALPHA_COLUMNS = ['alpha', 'r2_fit', 'r2_held_out', 'mean_nonzero', 'max_kkt'] as const;
@@ -46,7 +46,7 @@ export function* layerFiles(folder: string, documents: LayerDocuments): Generato
   }
 }
 
-type Files = Generator<[name: string, bytes: Uint8Array<ArrayBuffer>]>;
+type Files = Generator<[name: string, bytes: Uint8Array]>;
 
 function* correlationFiles({ unitsA: p, unitsB: q, r, mean, std }: Correlation): Files {
   const n = p + q;

@@ -30,3 +30,11 @@ function textOf(value: number, kind: NumberKind): string {
       return value === 0 ? '0' : value.toExponential(0);
   }
 }
+
+/** Steps of tint that page.css has for cells of the overview. */
+const TINTS = 10;
+
+/** The tint of a share of the highest possible: 0 for none, or less. */
+export function tintOf(share: number): number {
+  return Math.round(Math.min(1, Math.max(0, share)) * TINTS);
+}

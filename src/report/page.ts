@@ -2,13 +2,12 @@
  * The page, report.html: one file that needs no network. All numbers stand in it as HTML; its script adds
  * pictures. For tests: every number carries its place in results.json (`[data-path][data-value]`, an empty
  * value for null), shared clusters `[data-shared="<pair>.<layer>"]`, warnings `[data-warning]`, sections
- * `#<a>-<b>/<layer>`, drawn figures `[data-figure][data-drawn]`. The policy in its head allows its own script
- * and style by hash and nothing else.
+ * `#<a>-<b>/<layer>`, drawn figures `[data-figure][data-drawn]`, the pickers of alpha `select[data-alpha]`.
+ * The policy in its head allows its own script and style by hash and nothing else.
  */
 import { html, raw } from 'hono/html';
-import type { Plan } from '../plan/plan.ts';
 import { drawingId } from './embedded.ts';
-import type { LayerDrawing, PageData } from './embedded.ts';
+import type { PageData } from './embedded.ts';
 import { footerHtml } from './html/footer.ts';
 import { dataBlock, inline, policy } from './html/embed.ts';
 import { headerHtml } from './html/header.ts';
@@ -17,8 +16,7 @@ import { notesHtml } from './html/notes.ts';
 import { overviewHtml } from './html/overview.ts';
 import { layerSection, pairSection } from './html/section.ts';
 import { pageData } from './pageData.ts';
-import type { Results } from './results.ts';
-import type { Warning } from './warnings.ts';
+import type { PageContent } from './pageData.ts';
 
 /** The page's own script and style, as bundled by the build. */
 export interface PageAssets {
@@ -26,19 +24,11 @@ export interface PageAssets {
   style: string;
 }
 
-export interface PageContent {
-  plan: Plan;
-  results: Results;
-  warnings: readonly Warning[];
-  /** By pair, then layer; null for pairs the page has no section for, which are the last ones. */
-  drawings: readonly (LayerDrawing | null)[];
-}
-
 /** Where something is to be put between two parts of a template. */
 const GAP = raw('\0');
 
 /** The bytes of report.html; encoded part by part, so that the drawings are never one more long string. */
-export async function pageBytes(content: PageContent, assets: PageAssets): Promise<Uint8Array<ArrayBuffer>> {
+export async function pageBytes(content: PageContent, assets: PageAssets): Promise<Uint8Array> {
   const { results, drawings } = content;
   const data = pageData(content);
   const script = inline(assets.script);
@@ -92,7 +82,8 @@ function documentHtml(content: PageContent, data: PageData, contentPolicy: strin
       </body>
     </html> `;
 }
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) {

@@ -1,6 +1,17 @@
-/** The data that all sections of the page share, from the results and the drawings. */
-import type { PageData } from './embedded.ts';
-import type { PageContent } from './page.ts';
+/** What the page is made of, and the data that all its sections share. */
+import type { Plan } from '../plan/plan.ts';
+import type { LayerDrawing, PageData } from './embedded.ts';
+import type { Results } from './results.ts';
+import type { Warning } from './warnings.ts';
+
+/** What the page is made of. */
+export interface PageContent {
+  plan: Plan;
+  results: Results;
+  warnings: readonly Warning[];
+  /** By pair, then layer; null for pairs the page has no section for, which are the last ones. */
+  drawings: readonly (LayerDrawing | null)[];
+}
 
 /** What is embedded as `page-data`. */
 export function pageData({ plan, results, drawings }: PageContent): PageData {

@@ -73,7 +73,7 @@ export async function writeRunReport(
   return { result: key, digest };
 }
 
-async function putFiles(bucket: R2Bucket, planHash: string, files: readonly OutputFile[]): Promise<FileEntry[]> {
+async function putFiles(bucket: R2Bucket, planHash: string, files: Iterable<OutputFile>): Promise<FileEntry[]> {
   const entries: FileEntry[] = [];
   for (const { path, bytes } of files) {
     await bucket.put(resultPrefix(planHash) + path, bytes);

@@ -14,7 +14,9 @@ try {
   const pipeline = join(ROOT, 'pipelines/fashion-mnist.yaml');
   const args = [launcher, 'run', pipeline, '--fresh', '--json', '--state', join(folder, 'state'), '--out', out];
   const started = performance.now();
-  const answer = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+  const answer = JSON.parse(
+    execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
   const wall = (performance.now() - started) / 1000;
   const { memory, computed } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8'));
   const mib = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
@@ -24,7 +26,8 @@ try {
   print();
   print('| stage | seconds |');
   print('|---|---|');
-  for (const [stage, seconds] of Object.entries(answer.seconds)) if (stage !== 'total') print(`| ${stage} | ${seconds.toFixed(2)} |`);
+  for (const [stage, seconds] of Object.entries(answer.seconds))
+    if (stage !== 'total') print(`| ${stage} | ${seconds.toFixed(2)} |`);
   print(`| whole command | ${wall.toFixed(2)} |`);
   print();
   const kinds = [...new Set(computed.map((task) => task.kind))];
@@ -37,7 +40,9 @@ try {
     print(`| ${kind} | ${tasks.length} | ${mean.toFixed(3)} | ${heap > 0 ? mib(heap) : ''} |`);
   }
   print();
-  print(`peak memory of workerd (VmHWM): ${memory.workerdPeakBytes === null ? 'unknown here' : mib(memory.workerdPeakBytes)}`);
+  print(
+    `peak memory of workerd (VmHWM): ${memory.workerdPeakBytes === null ? 'unknown here' : mib(memory.workerdPeakBytes)}`,
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -176,7 +176,7 @@ def main():
         arrays = {
             "mean_a": mean[:p], "mean_b": mean[p:], "std_a": std[:p], "std_b": std[p:],
             "between": between, "within_a": r[:p, :p], "within_b": r[p:, p:],
-            "matching_objective": between[rows, columns].sum(), "matching_partner": columns,
+            "matching_objective": between[rows, columns].sum(keepdims=True), "matching_partner": columns,
         }
         if layer in PREDICTED:
             arrays |= {f"predict_{name}": value for name, value in predict(joint, p).items()}

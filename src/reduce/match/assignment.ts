@@ -120,7 +120,7 @@ function augment(state: State, free: Int32Array): void {
     const search = byCandidates.search(start) ? byCandidates : densely;
     if (search === densely) densely.search(start);
     // flip the path
-    for (let j = search.end; j >= 0; ) {
+    for (let j = search.end; j >= 0;) {
       const taker = search.fromRow[j]!;
       const given = state.columnOf[taker]!;
       state.rowOf[j] = taker;

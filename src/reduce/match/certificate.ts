@@ -80,7 +80,8 @@ export function assertOptimal(values: Float64Array, rows: number, columns: numbe
   }
   const { gap, infeasibility } = assignmentGap(values, rows, columns, assignment);
   const tolerance = ROUNDING * scale;
-  if (matched === pairs && used.size === pairs && Math.abs(gap) <= tolerance * pairs && infeasibility <= tolerance) return;
+  if (matched === pairs && used.size === pairs && Math.abs(gap) <= tolerance * pairs && infeasibility <= tolerance)
+    return;
   throw new PipelineError(
     'internal',
     `the matching of ${rows} × ${columns} units is not optimal: expected ${pairs} pairs and a duality gap of 0, ` +

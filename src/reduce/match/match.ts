@@ -32,20 +32,6 @@ export interface Matching {
   dualB: Float64Array;
 }
 
-/** What results.json says of a matching. */
-export interface MatchingSummary {
-  /** Mean r over the matched pairs. */
-  meanR: number;
-  /** Mean r of the semi-matchings over all units of a and of b, dead ones included with r = 0. */
-  semiMeanRA: number;
-  semiMeanRB: number;
-  /** Among matched pairs whose unit of a is live, the share whose r is the row's maximum; null if there is none. */
-  shareEqual: number | null;
-}
-
-/** How far below the row's maximum an r still counts as equal to it. */
-const EQUAL = 1e-12;
-
 /**
  * Matches the units of two networks by their correlations; dead units take part with r = 0.
  *
@@ -80,7 +66,11 @@ export function matchUnits(between: Float64Array, unitsA: number, unitsB: number
 }
 
 // both semi-matchings in one pass over the matrix
-function semiMatch(between: Float64Array, unitsA: number, unitsB: number): { semiA: SemiMatching; semiB: SemiMatching } {
+function semiMatch(
+  between: Float64Array,
+  unitsA: number,
+  unitsB: number,
+): { semiA: SemiMatching; semiB: SemiMatching } {
   const semiA = { partner: new Int32Array(unitsA), r: new Float64Array(unitsA) };
   const semiB = { partner: new Int32Array(unitsB), r: new Float64Array(unitsB).fill(-Infinity) };
   const bestOfB = semiB.r;
@@ -108,27 +98,4 @@ function semiMatch(between: Float64Array, unitsA: number, unitsB: number): { sem
     semiA.partner[i] = partner;
   }
   return { semiA, semiB };
-}
-
-/** The figures of a matching. `dead` is by unit, a's first (units beyond them aren't read). */
-export function summariseMatching({ semiA, semiB, pairsA, r }: Matching, dead: Uint8Array): MatchingSummary {
-  let live = 0;
-  let equal = 0;
-  pairsA.forEach((unit, pair) => {
-    if (dead[unit] === 1) return;
-    live++;
-    if (r[pair]! >= semiA.r[unit]! - EQUAL) equal++;
-  });
-  return {
-    meanR: mean(r),
-    semiMeanRA: mean(semiA.r),
-    semiMeanRB: mean(semiB.r),
-    shareEqual: live === 0 ? null : equal / live,
-  };
-}
-
-function mean(values: Float64Array): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum / values.length;
 }

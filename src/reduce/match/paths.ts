@@ -61,7 +61,7 @@ export class CandidateSearch {
       best = Math.max(best, value[t]! - price[column[t]!]!);
     }
     base[start] = best;
-    for (let row = start; row >= 0; ) {
+    for (let row = start; row >= 0;) {
       // from the row's candidates
       const rowBase = base[row]!;
       for (let t = row * capacity, stop = t + length[row]!; t < stop; t++) {

@@ -3,11 +3,11 @@
  * fills, and the tables, which are whole without any script.
  */
 import { html } from 'hono/html';
+import { middleAlpha } from '../embedded.ts';
 import type { PageData } from '../embedded.ts';
 import type { LayerResult } from '../results.ts';
 import { netName, number, numberCell } from './cells.ts';
 import type { Html } from './cells.ts';
-import { middleAlpha } from './overview.ts';
 
 /** One pair at one layer. */
 export interface Place {

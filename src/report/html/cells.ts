@@ -3,14 +3,11 @@
  * can compare the two: `data-path="pairs.0.layers.1.match.mean_r" data-value="0.62…"`, an empty value for null.
  */
 import { html } from 'hono/html';
-import { formatNumber } from '../format.ts';
+import { formatNumber, tintOf } from '../format.ts';
 import type { NumberKind } from '../format.ts';
 
 /** Escaped HTML; a promise only in type, as nothing on the page waits. */
 export type Html = ReturnType<typeof html>;
-
-/** Steps of tint a cell of an overview table can have. */
-const TINTS = 10;
 
 /** A number in running text. */
 export function number(path: string, value: number | null, kind: NumberKind): Html {
@@ -27,11 +24,6 @@ export function tintedCell(path: string, value: number | null, kind: NumberKind,
   return html`<td class="tint-${tintOf(share)}" data-path="${path}" data-value="${valueText(value)}">
     <a href="${href}">${formatNumber(value, kind)}</a>
   </td>`;
-}
-
-/** The tint of a share: 0 for none. */
-export function tintOf(share: number): number {
-  return Math.round(Math.min(1, Math.max(0, share)) * TINTS);
 }
 
 /** A network's name with the colour it has within its pair. */

@@ -34,6 +34,7 @@ export function footerHtml(): Html {
           The highest of many correlations grows with their number: layers of unlike width don't compare directly.
         </li>
         <li>Runs of one definition, provider and version give the same digest.</li>
+        <li>Charts are drawn by Observable Plot and D3 (ISC licence).</li>
       </ul>
     </div>
   </footer>`;

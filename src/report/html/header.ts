@@ -1,6 +1,6 @@
 /** The top of the page: what was compared, with what, and the digest by which two runs can be told equal. */
 import { html } from 'hono/html';
-import type { PageContent } from '../page.ts';
+import type { PageContent } from '../pageData.ts';
 import type { Html } from './cells.ts';
 
 /** Networks named in the first sentence. */
@@ -52,6 +52,6 @@ export function headerHtml({ plan, results }: PageContent): Html {
 }
 
 function namesText(names: readonly string[]): string {
-  if (names.length > NAMED_MOST) return `${names.length} networks`;
+  if (names.length > NAMED_MOST) return `these ${names.length} networks`;
   return `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }

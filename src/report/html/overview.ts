@@ -3,16 +3,18 @@
  * the numbers and one sentence on how to read it. The tables are the way into the sections.
  */
 import { html } from 'hono/html';
+import { middleAlpha } from '../embedded.ts';
 import type { PageData } from '../embedded.ts';
-import type { PageContent } from '../page.ts';
+import { tintOf } from '../format.ts';
+import type { PageContent } from '../pageData.ts';
 import type { LayerResult } from '../results.ts';
-import { tintedCell, tintOf } from './cells.ts';
+import { tintedCell } from './cells.ts';
 import type { Html } from './cells.ts';
 
 /** Pairs and layers of the page, and which alpha is shown first. */
 interface Overview {
   data: PageData;
-  layerOf(pair: number, layer: number): LayerResult;
+  layerOf: (pair: number, layer: number) => LayerResult;
   alpha: number;
 }
 
@@ -34,11 +36,6 @@ export function overviewHtml({ results }: PageContent, data: PageData): Html {
     ${note}
     <div class="glance">${matchPanel(overview)}${predictPanel(overview)}${clusterPanel(overview)}</div>
   </section>`;
-}
-
-/** The alpha that is shown until the reader picks another: the middle one. */
-export function middleAlpha({ alphas }: PageData): number {
-  return Math.floor((alphas.length - 1) / 2);
 }
 
 /** A list of the penalties to pick from; of use only to the script, which shows it. */
@@ -90,9 +87,8 @@ function predictPanel(overview: Overview): Html {
   );
   return panel({
     title: 'One-to-few',
-    measure: html`mean R² at ${alphaPicker(data, alpha)}<span data-alpha-text data-unscripted
-        >α ${data.alphas[alpha]}</span
-      >`,
+    measure: html`mean R² at ${alphaPicker(data, alpha)}
+      <span data-unscripted>α <span data-alpha-text>${data.alphas[alpha]}</span></span>`,
     reading: `Each unit is predicted from a few units of the other network and scored on ${part}. 1: wholly predicted, 0: no better than its mean.`,
     table: chartAndTable(data, 'overview-r2', 'Mean R² of sparse prediction', rows),
   });

@@ -1,12 +1,13 @@
 /** The sections: one per pair with its bar of links, and within it one per layer, made of blocks. */
 import { html } from 'hono/html';
+import { middleAlpha } from '../embedded.ts';
 import type { PageData } from '../embedded.ts';
 import type { LayerResult } from '../results.ts';
 import { clusterBlock, matchBlock, meansBlock, predictBlock } from './blocks.ts';
 import type { Place } from './blocks.ts';
 import { netName, number } from './cells.ts';
 import type { Html } from './cells.ts';
-import { alphaPicker, middleAlpha, sectionId } from './overview.ts';
+import { alphaPicker, sectionId } from './overview.ts';
 
 /** Pairs up to which each bar links to all of them. */
 const PAIRS_IN_BAR = 15;
@@ -14,19 +15,16 @@ const PAIRS_IN_BAR = 15;
 /** The section of a pair around the sections of its layers. */
 export function pairSection(data: PageData, pair: number, layers: Html): Html {
   const { a, b, folder } = data.pairs[pair]!;
-  const links =
-    data.pairs.length > PAIRS_IN_BAR
-      ? html`<li><a href="#overview">all pairs</a></li>`
-      : data.pairs.map(
-          (other, p) =>
-            html`<li>
-              <a href="#${other.folder}" ${p === pair ? html`aria-current="true"` : ''}>${other.a} × ${other.b}</a>
-            </li>`,
-        );
+  const linked = data.pairs.length > PAIRS_IN_BAR ? [data.pairs[pair]!] : data.pairs;
+  const links = linked.map((other) => {
+    const current = other.folder === folder ? html`aria-current="true"` : '';
+    return html`<li><a href="#${other.folder}" ${current}>${other.a} × ${other.b}</a></li>`;
+  });
+  const all = linked.length < data.pairs.length ? html`<li><a href="#overview">all pairs</a></li>` : '';
   return html`<section class="pair" id="${folder}" data-pair="${pair}" aria-labelledby="title/${folder}">
     <nav class="bar" aria-label="Pairs and layers">
       <ul class="pairs">
-        ${links}
+        ${links}${all}
       </ul>
       <ul class="layers">
         ${data.layers.map((name, l) => html`<li><a href="#${sectionId(data, pair, l)}">${name}</a></li>`)}

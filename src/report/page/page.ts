@@ -4,9 +4,9 @@
  * width, the colour scheme or the chosen alpha changes. It only adds: all numbers stand in the page without
  * it. It asks no network for anything and writes nothing but the page it is in.
  */
-import { drawingId } from '../embedded.ts';
+import { drawingId, middleAlpha } from '../embedded.ts';
 import type { LayerDrawing, PageData } from '../embedded.ts';
-import { formatNumber } from '../format.ts';
+import { formatNumber, tintOf } from '../format.ts';
 import { FIGURES } from './figures.ts';
 import type { FigureContext } from './figures.ts';
 import { matrixViews } from './views.ts';
@@ -16,7 +16,7 @@ const page = JSON.parse(document.getElementById('page-data')!.textContent) as Pa
 const NEAR = '600px';
 
 let selectedPair = 0;
-let alpha = Math.floor((page.alphas.length - 1) / 2);
+let alpha = middleAlpha(page);
 
 // drawings are read once each, when their section first comes near
 const drawings = new Map<string, FigureContext['drawing']>();
@@ -29,7 +29,9 @@ function drawingOf(pair: number, layer: number): FigureContext['drawing'] {
   return drawings.get(id)!;
 }
 
+// what is hidden waits: shown again, its width has changed
 function draw(place: HTMLElement): void {
+  if (place.offsetParent === null) return;
   const section = place.closest<HTMLElement>('.layer');
   const pair = section ? Number(section.dataset['pair']) : selectedPair;
   const layer = Number(section?.dataset['layer'] ?? 0);
@@ -76,9 +78,10 @@ const resized = new ResizeObserver((entries) => {
   }
 });
 for (const place of places) near.observe(place);
+// and when the colours change; paper takes what hasn't been near the screen too
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => redraw());
-addEventListener('beforeprint', () => {
-  for (const place of places) if (place.offsetParent !== null && !('drawn' in place.dataset)) draw(place);
+matchMedia('print').addEventListener('change', ({ matches }) => {
+  for (const place of places) if (matches || 'drawn' in place.dataset) draw(place);
 });
 
 // pairs: the one the address names, and no other
@@ -92,8 +95,7 @@ function selectPair(pair: number): void {
   redraw((place) => place.closest('#overview') !== null);
 }
 function followAddress(): void {
-  const id = decodeURIComponent(location.hash.slice(1));
-  const target = document.getElementById(id);
+  const target = document.getElementById(location.hash.slice(1));
   const section = target?.closest<HTMLElement>('section.pair');
   if (!section) return;
   selectPair(Number(section.dataset['pair']));
@@ -107,9 +109,7 @@ followAddress();
 const reading = new IntersectionObserver(
   (entries) => {
     for (const { target, isIntersecting } of entries) {
-      const link = target.parentElement!.querySelector(
-        `.layers a[href="#${CSS.escape(target.id)}"], .layers a[href="#${target.id}"]`,
-      );
+      const link = target.parentElement!.querySelector(`.layers a[href="#${target.id}"]`);
       if (isIntersecting) link?.setAttribute('aria-current', 'true');
       else link?.removeAttribute('aria-current');
     }
@@ -142,7 +142,7 @@ function selectAlpha(index: number): void {
     path[6] = String(index);
     cell.dataset['path'] = path.join('.');
     cell.dataset['value'] = value === null ? '' : String(value);
-    cell.className = `tint-${Math.round(Math.min(1, Math.max(0, value ?? 0)) * 10)}`;
+    cell.className = `tint-${tintOf(value ?? 0)}`;
     cell.firstElementChild!.textContent = formatNumber(value, 'brief');
   }
   redraw((place) => ['overview-r2', 'unit-r2', 'sparsity'].includes(place.dataset['figure']!));

@@ -17,7 +17,7 @@ interface Scale {
   y: { domain: [number, number]; clamp?: boolean; type?: 'log' } | { nice: true; zero: true };
   ticks: number | number[];
   label: string;
-  told(value: number): string;
+  told: (value: number) => string;
 }
 
 /** Units up to which each is a dot on its line. */

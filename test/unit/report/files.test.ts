@@ -4,12 +4,14 @@ import type { LayerDocuments } from '../../../src/report/entry.ts';
 import { layerFiles } from '../../../src/report/files.ts';
 
 // two units against three: unit 1 of a is dead, unit 2 of b isn't scored
-const r = Float64Array.of(
-  ...[1, 0, 0.5, 0.25, -0.5],
-  ...[0, 0, 0, 0, 0],
-  ...[0.5, 0, 1, 0.75, 0],
-  ...[0.25, 0, 0.75, 1, 0],
-  ...[-0.5, 0, 0, 0, 1],
+const r = Float64Array.from(
+  [
+    [1, 0, 0.5, 0.25, -0.5],
+    [0, 0, 0, 0, 0],
+    [0.5, 0, 1, 0.75, 0],
+    [0.25, 0, 0.75, 1, 0],
+    [-0.5, 0, 0, 0, 1],
+  ].flat(),
 );
 const constant = Uint8Array.of(0, 1, 0, 0, 0);
 const correlation: LayerDocuments['correlation'] = {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatNumber } from '../../../src/report/format.ts';
+import { formatNumber, tintOf } from '../../../src/report/format.ts';
 import type { NumberKind } from '../../../src/report/format.ts';
 
 it.each<[number | null, NumberKind, string]>([
@@ -17,4 +17,14 @@ it.each<[number | null, NumberKind, string]>([
   [null, 'r', '–'],
 ])('%s as %s is %s', (value, kind, expected) => {
   expect(formatNumber(value, kind)).toBe(expected);
+});
+
+it.each([
+  [-0.3, 0],
+  [0, 0],
+  [0.54, 5],
+  [1, 10],
+  [1.2, 10],
+])('the tint of %d is %d', (share, expected) => {
+  expect(tintOf(share)).toBe(expected);
 });
