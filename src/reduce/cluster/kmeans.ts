@@ -201,23 +201,11 @@ function drawBySquare(weights: Float64Array, random: Random): number {
   return last;
 }
 
-// four sums at a time: one alone waits for each addition
 function distanceBetween(a: Float64Array, from: number, b: Float64Array, to: number, d: number): number {
-  let sum0 = 0;
-  let sum1 = 0;
-  let sum2 = 0;
-  let sum3 = 0;
-  let t = 0;
-  for (; t + 4 <= d; t += 4) {
-    const d0 = a[from + t]! - b[to + t]!;
-    const d1 = a[from + t + 1]! - b[to + t + 1]!;
-    const d2 = a[from + t + 2]! - b[to + t + 2]!;
-    const d3 = a[from + t + 3]! - b[to + t + 3]!;
-    sum0 += d0 * d0;
-    sum1 += d1 * d1;
-    sum2 += d2 * d2;
-    sum3 += d3 * d3;
+  let sum = 0;
+  for (let t = 0; t < d; t++) {
+    const difference = a[from + t]! - b[to + t]!;
+    sum += difference * difference;
   }
-  for (; t < d; t++) sum0 += (a[from + t]! - b[to + t]!) ** 2;
-  return Math.sqrt(sum0 + sum1 + (sum2 + sum3));
+  return Math.sqrt(sum);
 }
