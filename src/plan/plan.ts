@@ -48,7 +48,7 @@ export interface CodeHashes {
 /** Who runs the tasks; one name and version promise one result. */
 export interface Provider {
   name: 'isolate';
-  /** Version of ONNX Runtime. */
+  /** Package and version of ONNX Runtime, such as `onnxruntime-web 1.30.0`. */
   version: string;
 }
 

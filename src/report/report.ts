@@ -75,7 +75,7 @@ export async function reportRun(
       data: plan.data.sha256,
       models: Object.fromEntries(plan.networks.map((network) => [network.name, network.modelSha256])),
     },
-    provider: `${plan.provider.name} onnxruntime-web ${plan.provider.version}`,
+    provider: `${plan.provider.name} ${plan.provider.version}`,
     groups: plan.groups.count,
     digest,
     warnings: warnings.map((warning) => warning.text),

@@ -39,8 +39,8 @@ export function assignmentGap(
     let worst = 0;
     for (let j = 0; j < columns; j++) {
       const excess = values[i * columns + j]! - u - columnDual[j]!;
-      // `!(≤)` so that NaN comes through
-      if (!(excess <= worst)) worst = excess;
+      // once NaN, it stays
+      if (excess > worst || Number.isNaN(excess)) worst = excess;
     }
     infeasibility = Math.max(infeasibility, worst);
     dual += u;

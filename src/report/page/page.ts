@@ -99,6 +99,11 @@ function followAddress(): void {
   const section = target?.closest<HTMLElement>('section.pair');
   if (!section) return;
   selectPair(Number(section.dataset['pair']));
+  // what stands above takes its height now, or the target would move away when it does
+  for (const place of places) {
+    const above = place.compareDocumentPosition(target!) & Node.DOCUMENT_POSITION_FOLLOWING;
+    if (above && !('drawn' in place.dataset)) draw(place);
+  }
   target!.scrollIntoView();
 }
 addEventListener('hashchange', followAddress);

@@ -57,7 +57,7 @@ export function demoPlan(demo: Demo): Plan {
     format: 1,
     definition,
     definitionSha256: hash('d'),
-    provider: { name: 'isolate', version: '1.30.0' },
+    provider: { name: 'isolate', version: 'onnxruntime-web 1.30.0' },
     code: { activate: hash('a'), reduce: hash('c') },
     data: {
       sha256: hash('e'),
