@@ -36,9 +36,13 @@ export function drawSample(random: Random, size: number, count: number): number[
   return [...drawn].sort((a, b) => a - b);
 }
 
-// FNV-1a over the label, started from the seed
+// FNV-1a over the seed's two words and the label, then MurmurHash3's finaliser: the generator's first draws
+// follow its seed bit by bit, so that hashes of like labels must not be alike
 function mix(seed: number, label: string): number {
-  let hash = (0x811c9dc5 ^ seed ^ Math.floor(seed / 2 ** 32)) | 0;
+  let hash = 0x811c9dc5;
+  for (const word of [seed | 0, Math.floor(seed / 2 ** 32) | 0]) hash = Math.imul(hash ^ word, 0x01000193);
   for (let i = 0; i < label.length; i++) hash = Math.imul(hash ^ label.charCodeAt(i), 0x01000193);
-  return hash;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

@@ -5,7 +5,7 @@
  * differs: no splitting into blocks (pivoting copes with zeros beside the diagonal).
  */
 import { PipelineError } from '../errors.ts';
-import { randomFrom } from './random.ts';
+import { randomFrom, type Random } from './random.ts';
 
 /** k eigenpairs, values rising. */
 export interface Eigenpairs {
@@ -19,105 +19,52 @@ export interface Eigenpairs {
 const NEAR = 1e-3;
 /** Inverse iterations before a vector counts as failed; two are the rule. */
 const MOST_ITERATIONS = 12;
+/** What a pivot of a Sturm count is raised to, for a norm near 1. */
+const LEAST_PIVOT = 2 ** -1000;
 
 /**
  * The k lowest eigenpairs of T, O(n k) beside reorthogonalisation. Residuals are a few ε‖T‖ · √n.
  *
- * @param diagonal [n]; `off` [≥ n − 1], off[i] = T[i, i + 1]; both finite, read only. 0 ≤ k ≤ n.
+ * @param diagonal [≥ n]; `off` [≥ n − 1], off[i] = T[i, i + 1]; both finite, read only. 0 ≤ k ≤ n.
  * @throws internal if a vector doesn't converge.
  */
 export function lowestOfTridiagonal(diagonal: Float64Array, off: Float64Array, n: number, k: number): Eigenpairs {
-  const values = lowestValues(diagonal, off, n, k);
-  const norm = normOf(diagonal, off, n);
-  const solver = new ShiftedSolver(diagonal, off, n, norm);
+  // by a power of two to a norm near 1, so that squares neither over- nor underflow
+  const scale = 2 ** -Math.max(-1000, Math.min(1000, Math.round(Math.log2(normOf(diagonal, off, n)) || 0)));
+  const scaled = new Tridiagonal(diagonal.subarray(0, n), off.subarray(0, n - 1), scale);
+  const values = scaled.lowestValues(k);
   const random = randomFrom(0, 'tridiagonal');
   const vectors: Float64Array[] = [];
-  const enough = 8 * Number.EPSILON * norm * Math.sqrt(n);
   for (let index = 0; index < k; index++) {
     const value = values[index]!;
-    const near = vectors.filter((_, other) => value - values[other]! <= NEAR * norm);
-    const vector = new Float64Array(n);
-    solver.factor(value);
-    let settled = false;
-    for (let iteration = 0; iteration < MOST_ITERATIONS && !settled; iteration++) {
-      // a start that lay in the span of the vectors found is replaced
-      if (iteration % 4 === 0) for (let i = 0; i < n; i++) vector[i] = random.uniform() - 0.5;
-      solver.solve(vector);
-      normalise(vector);
-      for (let pass = 0; pass < 2; pass++) for (const other of near) subtractProjection(vector, other);
-      normalise(vector);
-      settled = iteration > 0 && residualOf(diagonal, off, n, value, vector) <= enough;
-    }
-    if (!settled) {
-      throw new PipelineError(
-        'internal',
-        `expected an eigenvector of ${value}; inverse iteration found none (n = ${n})`,
-      );
+    const near = vectors.filter((_, other) => value - values[other]! <= NEAR * scaled.norm);
+    const vector = scaled.vectorOf(value, near, random);
+    if (vector === null) {
+      throw new PipelineError('internal', `expected an eigenvector of ${value / scale}, found none (n = ${n})`);
     }
     vectors.push(vector);
   }
-  return { values, vectors };
+  return { values: values.map((value) => value / scale), vectors };
 }
 
-/** The k lowest eigenvalues of T, rising, each to the last bits of ‖T‖. O(n k). */
-export function lowestValues(diagonal: Float64Array, off: Float64Array, n: number, k: number): Float64Array {
-  const norm = normOf(diagonal, off, n);
-  const squares = Float64Array.from({ length: n }, (_, i) => (i === 0 ? 0 : off[i - 1]! * off[i - 1]!));
-  // as LAPACK's pivmin: what a pivot must not fall below
-  const least = Number.MIN_VALUE * 2 ** 60 + Number.EPSILON * Number.EPSILON * norm * norm * 2 ** -40;
-  const values = new Float64Array(k);
-  const slack = 4 * Number.EPSILON * norm + Number.MIN_VALUE;
-  let low = -norm - slack;
-  // upper[i] > eigenvalue i, from the counts taken for those below it
-  const upper = new Float64Array(k).fill(norm + slack);
-  for (let index = 0; index < k; index++) {
-    let a = low;
-    let b = upper[index]!;
-    for (;;) {
-      const middle = a + (b - a) / 2;
-      if (middle <= a || middle >= b || b - a <= slack / 4) break;
-      const count = countBelow(diagonal, squares, n, middle, least);
-      if (count <= index) a = middle;
-      else {
-        b = middle;
-        for (let other = index; other < Math.min(count, k); other++) upper[other] = Math.min(upper[other]!, middle);
-      }
-    }
-    values[index] = a + (b - a) / 2;
-    low = a;
-  }
-  return values;
-}
-
-// eigenvalues below x: negative pivots of T − x (Sylvester)
-function countBelow(diagonal: Float64Array, squares: Float64Array, n: number, x: number, least: number): number {
-  let count = 0;
-  let pivot = 1;
-  for (let i = 0; i < n; i++) {
-    pivot = diagonal[i]! - x - squares[i]! / pivot;
-    if (Math.abs(pivot) < least) pivot = -least;
-    if (pivot < 0) count++;
-  }
-  return count;
-}
-
-/** LU factors, with row exchanges, of T − λ: U has two diagonals above the main one. */
-class ShiftedSolver {
+class Tridiagonal {
+  readonly norm: number;
+  private readonly n: number;
   private readonly diagonal: Float64Array;
   private readonly off: Float64Array;
-  private readonly n: number;
-  private readonly least: number;
+  // LU factors of T − λ with row exchanges; U has two diagonals above the main one
   private readonly pivot: Float64Array;
   private readonly first: Float64Array;
   private readonly second: Float64Array;
   private readonly multiplier: Float64Array;
   private readonly exchanged: Uint8Array;
 
-  constructor(diagonal: Float64Array, off: Float64Array, n: number, norm: number) {
-    this.diagonal = diagonal;
-    this.off = off;
+  constructor(diagonal: Float64Array, off: Float64Array, scale: number) {
+    const n = diagonal.length;
     this.n = n;
-    this.least = Number.EPSILON * norm || Number.MIN_VALUE * 2 ** 60;
+    this.diagonal = diagonal.map((x) => x * scale);
+    this.off = off.map((x) => x * scale);
+    this.norm = normOf(this.diagonal, this.off, n);
     this.pivot = new Float64Array(n);
     this.first = new Float64Array(n);
     this.second = new Float64Array(n);
@@ -125,8 +72,70 @@ class ShiftedSolver {
     this.exchanged = new Uint8Array(n);
   }
 
-  factor(shift: number): void {
-    const { diagonal, off, n, least, pivot, first, second, multiplier, exchanged } = this;
+  /** The k lowest eigenvalues, rising, each to the last bits of the norm. */
+  lowestValues(k: number): Float64Array {
+    const { norm } = this;
+    const values = new Float64Array(k);
+    if (norm === 0) return values;
+    const squares = this.off.map((x) => x * x);
+    const enough = Number.EPSILON * norm;
+    let low = -norm - 4 * enough;
+    // upper[i] > eigenvalue i, from the counts taken for those below it
+    const upper = new Float64Array(k).fill(norm + 4 * enough);
+    for (let index = 0; index < k; index++) {
+      let a = low;
+      let b = upper[index]!;
+      while (b - a > enough) {
+        const middle = a + (b - a) / 2;
+        if (middle <= a || middle >= b) break;
+        const count = this.countBelow(middle, squares);
+        if (count <= index) a = middle;
+        else {
+          b = middle;
+          for (let other = index; other < Math.min(count, k); other++) upper[other] = Math.min(upper[other]!, middle);
+        }
+      }
+      values[index] = a + (b - a) / 2;
+      low = a;
+    }
+    return values;
+  }
+
+  // eigenvalues below x: negative pivots of T − x (Sylvester)
+  private countBelow(x: number, squares: Float64Array): number {
+    const { n, diagonal } = this;
+    let pivot = 1;
+    let count = 0;
+    for (let i = 0; i < n; i++) {
+      pivot = diagonal[i]! - x - (i === 0 ? 0 : squares[i - 1]! / pivot);
+      // a pivot of 0 counts as negative, here and in the next one
+      if (Math.abs(pivot) < LEAST_PIVOT) pivot = -LEAST_PIVOT;
+      if (pivot < 0) count++;
+    }
+    return count;
+  }
+
+  /** A unit eigenvector of `value`, orthogonal to `near`; null if none came out. */
+  vectorOf(value: number, near: readonly Float64Array[], random: Random): Float64Array | null {
+    const { n, norm } = this;
+    const vector = new Float64Array(n);
+    const enough = 8 * Number.EPSILON * norm * Math.sqrt(n);
+    this.factor(value);
+    for (let iteration = 0; iteration < MOST_ITERATIONS; iteration++) {
+      // a start that lay in the span of the vectors found is replaced
+      if (iteration % 4 === 0) for (let i = 0; i < n; i++) vector[i] = random.uniform() - 0.5;
+      this.solve(vector);
+      normalise(vector);
+      for (let pass = 0; pass < 2; pass++) for (const other of near) subtractProjection(vector, other);
+      normalise(vector);
+      if (iteration > 0 && this.residual(value, vector) <= enough) return vector;
+    }
+    return null;
+  }
+
+  private factor(shift: number): void {
+    const { diagonal, off, n, pivot, first, second, multiplier, exchanged } = this;
+    const least = Number.EPSILON * this.norm || LEAST_PIVOT;
     // the row being eliminated: (main, above) at columns i, i + 1
     let main = diagonal[0]! - shift;
     let above = n > 1 ? off[0]! : 0;
@@ -155,8 +164,8 @@ class ShiftedSolver {
     }
   }
 
-  /** Replaces x by (T − λ)⁻¹ x, up to a factor that keeps it finite. */
-  solve(x: Float64Array): void {
+  // replaces x by (T − λ)⁻¹ x, up to a factor that keeps it finite
+  private solve(x: Float64Array): void {
     const { n, pivot, first, second, multiplier, exchanged } = this;
     for (let i = 0; i + 1 < n; i++) {
       if (exchanged[i] === 1) {
@@ -174,6 +183,18 @@ class ShiftedSolver {
       if (Math.abs(x[i]!) > 2 ** 500) for (let j = 0; j < n; j++) x[j]! *= 2 ** -500;
     }
   }
+
+  private residual(value: number, x: Float64Array): number {
+    const { n, diagonal, off } = this;
+    let sum = 0;
+    for (let i = 0; i < n; i++) {
+      let y = (diagonal[i]! - value) * x[i]!;
+      if (i > 0) y += off[i - 1]! * x[i - 1]!;
+      if (i + 1 < n) y += off[i]! * x[i + 1]!;
+      sum += y * y;
+    }
+    return Math.sqrt(sum);
+  }
 }
 
 // bound of the largest |eigenvalue| (Gershgorin)
@@ -184,17 +205,6 @@ function normOf(diagonal: Float64Array, off: Float64Array, n: number): number {
     norm = Math.max(norm, Math.abs(diagonal[i]!) + beside);
   }
   return norm;
-}
-
-function residualOf(diagonal: Float64Array, off: Float64Array, n: number, value: number, x: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < n; i++) {
-    let y = (diagonal[i]! - value) * x[i]!;
-    if (i > 0) y += off[i - 1]! * x[i - 1]!;
-    if (i + 1 < n) y += off[i]! * x[i + 1]!;
-    sum += y * y;
-  }
-  return Math.sqrt(sum);
 }
 
 function normalise(x: Float64Array): void {

@@ -12,10 +12,10 @@ import type { Graph } from './graph.ts';
 
 /** Below this many vertices, or with fewer than this many per eigenvector, the direct way is faster. */
 const DIRECT_VERTICES = 128;
-const DIRECT_PER_VECTOR = 10;
+const DIRECT_PER_VECTOR = 24;
 /** Lanczos stops at this ‖Lv − λv‖, and gives up after this share of the vertices in steps. */
 const TOLERANCE = 1e-11;
-const MOST_STEPS = 0.5;
+const MOST_STEPS = 0.55;
 /** Residual and deviation from orthonormality above which the result is refused. */
 const REFUSED = 1e-8;
 

@@ -61,7 +61,6 @@ function solveWide(values: Float64Array, rows: number, columns: number) {
  * best as good, and the row that lost the column bids again at once. Two rounds; returns the rows left.
  */
 function reduceRows({ rows, lists, price, columnOf, rowOf }: State): Int32Array {
-  const { capacity, column, value, length, bound } = lists;
   const free = Int32Array.from({ length: rows }, (_, i) => i);
   let freeCount = rows;
   for (let round = 0; round < 2 && freeCount > 0; round++) {
@@ -72,37 +71,16 @@ function reduceRows({ rows, lists, price, columnOf, rowOf }: State): Int32Array 
     while (next < roundCount) {
       const row = free[next++]!;
       bids--;
-      let best = -Infinity;
-      let second = -Infinity;
-      let bestColumn = -1;
-      let secondColumn = -1;
-      for (;;) {
-        for (let t = row * capacity, end = t + length[row]!; t < end; t++) {
-          const j = column[t]!;
-          const margin = value[t]! - price[j]!;
-          if (margin <= second) continue;
-          if (margin > best) {
-            second = best;
-            secondColumn = bestColumn;
-            best = margin;
-            bestColumn = j;
-          } else {
-            second = margin;
-            secondColumn = j;
-          }
-        }
-        if (second >= bound[row]!) break;
-        lists.rebuild(row);
-        best = second = -Infinity;
-      }
+      lists.findBest(row);
+      let column = lists.bestColumn;
+      const raised = price[column]! + (lists.best - lists.second);
       // a bid that changes no price could go round for ever: take the second best, let its row wait
-      const raised = price[bestColumn]! + (best - second);
-      const rises = secondColumn >= 0 && raised > price[bestColumn]!;
-      if (rises) price[bestColumn] = raised;
-      else if (secondColumn >= 0 && rowOf[bestColumn]! >= 0) bestColumn = secondColumn;
-      const loser = rowOf[bestColumn]!;
-      rowOf[bestColumn] = row;
-      columnOf[row] = bestColumn;
+      const rises = lists.secondColumn >= 0 && raised > price[column]!;
+      if (rises) price[column] = raised;
+      else if (lists.secondColumn >= 0 && rowOf[column]! >= 0) column = lists.secondColumn;
+      const loser = rowOf[column]!;
+      rowOf[column] = row;
+      columnOf[row] = column;
       if (loser < 0) continue;
       columnOf[loser] = -1;
       if (rises && bids > 0) free[--next] = loser;

@@ -20,6 +20,11 @@ export class CandidateLists {
   readonly column: Int32Array;
   readonly value: Float64Array;
   readonly bound: Float64Array;
+  /** What {@link findBest} found: the two largest margins of a row and their columns; −Infinity and −1 without a second. */
+  best = -Infinity;
+  second = -Infinity;
+  bestColumn = -1;
+  secondColumn = -1;
   private readonly values: Float64Array;
   private readonly columns: number;
   private readonly price: Float64Array;
@@ -41,6 +46,40 @@ export class CandidateLists {
     for (let row = 0; row < rows; row++) this.rebuild(row);
   }
 
+  /** The two best columns of a row at the present prices; makes its list anew where that no longer tells them. */
+  findBest(row: number): void {
+    this.scan(row);
+    if (this.second >= this.bound[row]!) return;
+    this.rebuild(row);
+    this.scan(row);
+  }
+
+  private scan(row: number): void {
+    const { column, value, price } = this;
+    let best = -Infinity;
+    let second = -Infinity;
+    let bestColumn = -1;
+    let secondColumn = -1;
+    for (let t = row * this.capacity, end = t + this.length[row]!; t < end; t++) {
+      const j = column[t]!;
+      const margin = value[t]! - price[j]!;
+      if (margin <= second) continue;
+      if (margin > best) {
+        second = best;
+        secondColumn = bestColumn;
+        best = margin;
+        bestColumn = j;
+      } else {
+        second = margin;
+        secondColumn = j;
+      }
+    }
+    this.best = best;
+    this.second = second;
+    this.bestColumn = bestColumn;
+    this.secondColumn = secondColumn;
+  }
+
   /**
    * Makes list `row` anew from the present prices: every column whose margin (value − price) is above
    * the bound is in it, and the two best columns always are. O(columns).
@@ -49,7 +88,6 @@ export class CandidateLists {
     const { values, price, columns, capacity, pickColumn, pickMargin } = this;
     const from = row * columns;
     let threshold = columns > capacity ? this.threshold(from) : -Infinity;
-    let bound = threshold;
     let count = 0;
     for (let j = 0; j < columns; j++) {
       const margin = values[from + j]! - price[j]!;
@@ -57,19 +95,14 @@ export class CandidateLists {
       if (count === capacity && columns > capacity) {
         // the list runs over: keep its best, and let in from now on only what is as good
         partition(pickMargin, pickColumn, count, KEEP);
-        for (let t = KEEP; t < count; t++) bound = Math.max(bound, pickMargin[t]!);
         threshold = Infinity;
         for (let t = 0; t < KEEP; t++) threshold = Math.min(threshold, pickMargin[t]!);
         count = KEEP;
-        if (margin < threshold) {
-          bound = Math.max(bound, margin);
-          continue;
-        }
+        if (margin < threshold) continue;
       }
       pickColumn[count] = j;
       pickMargin[count++] = margin;
     }
-    if (threshold > bound) bound = threshold;
     const to = row * capacity;
     for (let t = 0; t < count; t++) {
       const j = pickColumn[t]!;
@@ -77,7 +110,8 @@ export class CandidateLists {
       this.value[to + t] = values[from + j]!;
     }
     this.length[row] = count;
-    this.bound[row] = bound;
+    // what was left out, first or later, is no better than that
+    this.bound[row] = threshold;
   }
 
   // the RANK-th largest margin of a sample of the row, best first in `sample`

@@ -2,6 +2,7 @@
  * Shortest augmenting paths of the assignment (Dijkstra by reduced costs, prices as potentials), in two
  * searches that give the same: one through the candidate lists and a heap, and a dense one for
  * matrices whose rows all want the same columns, where lists only cost.
+ * Innermost loops are functions of their own: compiled whole, they are fast from the first matrix on.
  */
 import type { CandidateLists } from './candidates.ts';
 import { IndexedHeap } from './heap.ts';
@@ -36,6 +37,9 @@ export class CandidateSearch {
   private readonly settled: Int32Array;
   // per row met: its distance + its best margin, so that column j lies at base − (value − price)
   private readonly base: Float64Array;
+  /** Distance of what was popped last, and of the nearest free column so far. */
+  private reach = 0;
+  private endDistance = Infinity;
 
   constructor(state: State) {
     this.state = state;
@@ -45,79 +49,91 @@ export class CandidateSearch {
     this.base = new Float64Array(state.rows);
   }
 
-  /** Finds the path from the free row `start` and raises prices along it; false (and nothing changed) if it gave up. */
+  /** Finds the path from the free row `start` and raises prices along it; false, and no price changed, if it gave up. */
   search(start: number): boolean {
     const { values, rows, columns, lists, price, rowOf } = this.state;
-    const { capacity, column, value, length, bound } = lists;
-    const { heap, fromRow, settled, base } = this;
-    const distance = heap.key;
+    const { heap, settled, base } = this;
+    this.reach = 0;
+    this.endDistance = Infinity;
     let settledCount = 0;
     let fullCount = 0;
-    let reach = 0;
-    let end = -1;
-    let endDistance = Infinity;
-    let best = bound[start]!;
-    for (let t = start * capacity, stop = t + length[start]!; t < stop; t++) {
-      best = Math.max(best, value[t]! - price[column[t]!]!);
-    }
-    base[start] = best;
+    base[start] = this.bestMargin(start);
     for (let row = start; row >= 0;) {
-      // from the row's candidates
-      const rowBase = base[row]!;
-      for (let t = row * capacity, stop = t + length[row]!; t < stop; t++) {
-        const j = column[t]!;
-        const d = Math.max(reach, rowBase - value[t]! + price[j]!);
-        if (d >= endDistance || d >= distance[j]!) continue;
-        fromRow[j] = row;
-        if (rowOf[j]! >= 0) heap.lower(j, d);
-        else {
-          heap.mark(j, d);
-          end = j;
-          endDistance = d;
-        }
-      }
-      const outside = Math.max(reach, rowBase - bound[row]!);
-      if (outside < endDistance) heap.lower(columns + row, outside);
+      this.searchList(row);
+      const outside = Math.max(this.reach, base[row]! - lists.bound[row]!);
+      if (outside < this.endDistance) heap.lower(columns + row, outside);
 
       // to the row of the nearest column; rows that come before it are read in full
       row = -1;
-      while (row < 0 && heap.lowest() < endDistance) {
+      while (row < 0 && heap.lowest() < this.endDistance) {
         const id = heap.pop();
-        reach = distance[id]!;
+        const distance = heap.key[id]!;
+        this.reach = distance;
         if (id < columns) {
           settled[settledCount++] = id;
           row = rowOf[id]!;
-          base[row] = reach + values[row * columns + id]! - price[id]!;
+          base[row] = distance + values[row * columns + id]! - price[id]!;
           continue;
         }
         if (++fullCount > FULL_OF_ALL * rows && fullCount > FULL_OF_MET * settledCount) {
           heap.clear();
           return false;
         }
-        const full = id - columns;
-        const fullBase = base[full]!;
-        const offset = full * columns;
-        for (let j = 0; j < columns; j++) {
-          const exact = fullBase - values[offset + j]! + price[j]!;
-          if (exact >= endDistance || exact >= distance[j]!) continue;
-          const d = Math.max(reach, exact);
-          if (d >= distance[j]!) continue;
-          fromRow[j] = full;
-          if (rowOf[j]! >= 0) heap.lower(j, d);
-          else {
-            heap.mark(j, d);
-            end = j;
-            endDistance = d;
-          }
-        }
-        lists.rebuild(full);
+        this.searchAll(id - columns);
+        lists.rebuild(id - columns);
       }
     }
     // each settled column's price rises by what it lies before the end of the path
-    for (let t = 0; t < settledCount; t++) price[settled[t]!]! += endDistance - distance[settled[t]!]!;
+    for (let t = 0; t < settledCount; t++) price[settled[t]!]! += this.endDistance - heap.key[settled[t]!]!;
     heap.clear();
-    this.end = end;
     return true;
+  }
+
+  // at least the best margin of a row: its list's best, or the bound of what is outside
+  private bestMargin(row: number): number {
+    const { lists, price } = this.state;
+    let best = lists.bound[row]!;
+    for (let t = row * lists.capacity, stop = t + lists.length[row]!; t < stop; t++) {
+      best = Math.max(best, lists.value[t]! - price[lists.column[t]!]!);
+    }
+    return best;
+  }
+
+  private searchList(row: number): void {
+    const { lists, price } = this.state;
+    const { column, value } = lists;
+    const distance = this.heap.key;
+    const base = this.base[row]!;
+    for (let t = row * lists.capacity, stop = t + lists.length[row]!; t < stop; t++) {
+      const j = column[t]!;
+      const d = base - value[t]! + price[j]!;
+      if (d < distance[j]! && d < this.endDistance) this.reachColumn(j, row, d);
+    }
+  }
+
+  private searchAll(row: number): void {
+    const { values, columns, price } = this.state;
+    const distance = this.heap.key;
+    const base = this.base[row]!;
+    const offset = row * columns;
+    for (let j = 0; j < columns; j++) {
+      const d = base - values[offset + j]! + price[j]!;
+      if (d < distance[j]! && d < this.endDistance) this.reachColumn(j, row, d);
+    }
+  }
+
+  private reachColumn(j: number, row: number, exact: number): void {
+    const { heap, state } = this;
+    // rounding must not put a column before what is settled
+    const d = Math.max(this.reach, exact);
+    if (d >= heap.key[j]!) return;
+    this.fromRow[j] = row;
+    if (state.rowOf[j]! >= 0) heap.lower(j, d);
+    else {
+      heap.mark(j, d);
+      this.end = j;
+      this.endDistance = d;
+    }
   }
 }
 
@@ -145,43 +161,48 @@ export class DenseSearch {
   /** Finds the path from the free row `start` and raises prices along it. */
   search(start: number): void {
     const { values, columns, price, rowOf } = this.state;
-    const { fromRow, distance, openPrice, settled, settledDistance } = this;
+    const { distance, openPrice, settled, settledDistance } = this;
     distance.fill(Infinity);
     openPrice.set(price);
     let base = -Infinity;
     for (let j = 0; j < columns; j++) base = Math.max(base, values[start * columns + j]! - price[j]!);
     let reach = 0;
     let settledCount = 0;
-    let row = start;
-    for (;;) {
-      const offset = row * columns;
-      let least = Infinity;
-      let nearest = -1;
-      for (let j = 0; j < columns; j++) {
-        let d = distance[j]!;
-        const through = base - values[offset + j]! + openPrice[j]!;
-        if (through < d) {
-          d = through;
-          distance[j] = d;
-          fromRow[j] = row;
-        }
-        if (d < least) {
-          least = d;
-          nearest = j;
-        }
-      }
-      reach = Math.max(reach, least);
-      if (rowOf[nearest]! < 0) {
-        this.end = nearest;
-        break;
-      }
+    for (let row = start; ;) {
+      const nearest = this.searchAll(row, base);
+      reach = Math.max(reach, distance[nearest]!);
+      this.end = nearest;
+      row = rowOf[nearest]!;
+      if (row < 0) break;
       settled[settledCount] = nearest;
       settledDistance[settledCount++] = reach;
       distance[nearest] = Infinity;
       openPrice[nearest] = Infinity;
-      row = rowOf[nearest]!;
       base = reach + values[row * columns + nearest]! - price[nearest]!;
     }
     for (let t = 0; t < settledCount; t++) price[settled[t]!]! += reach - settledDistance[t]!;
+  }
+
+  // from all columns open, the nearest after this row too
+  private searchAll(row: number, base: number): number {
+    const { values, columns } = this.state;
+    const { fromRow, distance, openPrice } = this;
+    const offset = row * columns;
+    let least = Infinity;
+    let nearest = -1;
+    for (let j = 0; j < columns; j++) {
+      let d = distance[j]!;
+      const through = base - values[offset + j]! + openPrice[j]!;
+      if (through < d) {
+        d = through;
+        distance[j] = d;
+        fromRow[j] = row;
+      }
+      if (d < least) {
+        least = d;
+        nearest = j;
+      }
+    }
+    return nearest;
   }
 }

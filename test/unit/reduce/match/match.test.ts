@@ -15,9 +15,9 @@ describe('matchUnits(between, unitsA, unitsB)', () => {
   });
 
   it('semi-matches with replacement, signed, lowest index on ties', () => {
-    const { semiA, semiB } = matchUnits(Float64Array.of(0.2, 0.9, -0.95, 0.9, 0.1, 0.9), 2, 3);
+    const { semiA, semiB } = matchUnits(Float64Array.of(0.2, 0.9, -0.95, 0.9, 0.9, -0.3), 2, 3);
     expect(semiA).toEqual({ partner: Int32Array.of(1, 0), r: Float64Array.of(0.9, 0.9) });
-    expect(semiB).toEqual({ partner: Int32Array.of(1, 0, 1), r: Float64Array.of(0.9, 0.9, 0.9) });
+    expect(semiB).toEqual({ partner: Int32Array.of(1, 0, 1), r: Float64Array.of(0.9, 0.9, -0.3) });
   });
 
   it('matches dead units too, with r = 0', () => {
