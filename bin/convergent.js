@@ -23,7 +23,9 @@ if (major > 22 || (major === 22 && minor >= 15)) {
   });
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
-    process.stderr.write(`error: this needs Node 22.15 or newer, and the bundled one did not start: ${error.message}\n`);
+    process.stderr.write(
+      `error: this needs Node 22.15 or newer, and the bundled one did not start: ${error.message}\n`,
+    );
     process.exitCode = 1;
   });
   child.on('exit', (code, signal) => {

@@ -79,7 +79,7 @@ describe.each([
     const numbers = shown.filter(({ value }) => value !== null);
     for (const { path, value, text } of numbers) {
       const actual = valueAt(results, path);
-      expect(value, path).toBe(actual === null ? '' : String(actual));
+      expect(value, path).toBe(actual === null ? '' : String(actual as string | number));
       // what is read agrees with it to the digits shown; − is the typographic minus
       const read = Number(text.replace('−', '-').replaceAll(/[,\s]/g, '').replace('%', ''));
       if (typeof actual === 'number' && Number.isFinite(read) && !text.includes('%')) {

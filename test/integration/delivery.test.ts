@@ -76,7 +76,7 @@ describe('delivery', () => {
     const { computed } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as RunRecord;
     const retried = computed.filter(({ deliveries }) => deliveries > 1).map(({ deliveries }) => deliveries);
     // the pilot twice, one shard and one reduction once
-    expect(retried.sort()).toEqual([2, 2, 3]);
+    expect(retried.toSorted((a, b) => a - b)).toEqual([2, 2, 3]);
   });
 
   it('reads an object again that came back damaged once', async () => {

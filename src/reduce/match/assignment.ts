@@ -94,8 +94,16 @@ function reduceRows({ rows, lists, price, columnOf, rowOf }: State): Int32Array 
 function augment(state: State, free: Int32Array): void {
   const byCandidates = new CandidateSearch(state);
   const densely = new DenseSearch(state);
+  // the more often in a row the candidates did not help, the more searches go by without them
+  let failures = 0;
+  let without = 0;
   for (const start of free) {
-    const search = byCandidates.search(start) ? byCandidates : densely;
+    let search: CandidateSearch | DenseSearch = densely;
+    if (without > 0) without--;
+    else if (byCandidates.search(start)) {
+      search = byCandidates;
+      failures = 0;
+    } else without = 2 ** Math.min(failures++, 6) - 1;
     if (search === densely) densely.search(start);
     // flip the path
     for (let j = search.end; j >= 0;) {
