@@ -13,8 +13,10 @@ import type { PlannedData } from './plan.ts';
 const MIB = 2 ** 20;
 /** Memory of an isolate, wasm included (Cloudflare Workers limits, read 2026-11). */
 export const ALLOWED_BYTES = 128 * MIB;
-/** Kept for the Worker's code, V8 and ONNX Runtime before the first model: measured, see test/integration/memory. */
+/** Kept for the Worker's code and V8 (20 MiB) and the wasm heap before the first model (16 MiB, measured). */
 export const RESERVED_BYTES = 36 * MIB;
+/** Wasm heap that a loaded model takes per byte of its weights: measured on AlexNet and ViT-B/32, onnxruntime-web 1.30. */
+const LOADED_PER_WEIGHT = 2.2;
 /** Largest batch the plan chooses by itself: an image group's block of rows. */
 const MOST_BATCH = 50;
 /** float32 products over more samples than this lose digits (methods, trap 1). */
@@ -75,9 +77,9 @@ function projectBytes(
   layers: readonly PlannedLayer[],
 ): number {
   const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-  const weights = sum(models.map((model) => model.weightsBytes));
-  // while a model is opened its file, the pruned graph and the runtime's copy are there at once
-  const opening = weights + Math.max(...models.map((model) => model.sizeBytes + 2 * model.weightsBytes));
+  const weights = LOADED_PER_WEIGHT * sum(models.map((model) => model.weightsBytes));
+  // while a model is opened its file and the pruned graph are there too
+  const opening = weights + Math.max(...models.map((model) => model.sizeBytes + model.weightsBytes));
   const activations = Math.max(...models.map((model) => (model.input.batch ?? batch) * model.peakActivationBytes));
   const rowValues = data.rowShape.reduce((product, axis) => product * axis, 1);
   const inputs = batch * rowValues * (4 * models.length + 4);
