@@ -2,7 +2,7 @@
 // Each kind of task has its own code hash, taken from its own minified bundle, so that a change of the
 // page or of the command line leaves every stored task valid.
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -48,8 +48,9 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
     reduce: await codeHash('src/reduce/reduce.ts'),
   };
   const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
-  await build({
+  const page = await build({
     absWorkingDir: ROOT,
+    metafile: true,
     entryPoints: ['src/report/page/page.ts'],
     outfile: join(ROOT, PAGE_SCRIPT),
     bundle: true,
@@ -59,8 +60,9 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
     legalComments: 'none',
     logLevel: 'warning',
   });
-  await build({
+  const worker = await build({
     ...workerOptions,
+    metafile: true,
     entryPoints: [workerEntry],
     outfile: join(out, 'worker.js'),
     define: { ...define, ...workerDefine },
@@ -78,7 +80,22 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
     define,
     logLevel: 'warning',
   });
+  writeFileSync(join(out, 'LICENSES.txt'), licencesOf([page, worker]));
   writeFileSync(join(out, 'code-hashes.json'), `${JSON.stringify(codeHashes, null, 2)}\n`);
+}
+
+// the licences of all packages that were bundled; the command line loads its packages, so they carry their own
+function licencesOf(builds) {
+  const files = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+  const packages = files.flatMap((file) => /(?:.*\/)?node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(file) ?? []);
+  const folders = [...new Set(packages.filter((path) => path.includes('node_modules/')))].sort();
+  const texts = folders.map((folder) => {
+    const path = join(ROOT, folder);
+    const { name, version, license } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));
+    const file = readdirSync(path).find((entry) => /^licen[cs]e/i.test(entry));
+    return `${name} ${version} (${license})\n\n${file ? readFileSync(join(path, file), 'utf8').trim() : ''}\n`;
+  });
+  return `This folder holds code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
 // what the bytes of a kind of task depend on, and nothing else

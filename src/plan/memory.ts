@@ -90,5 +90,5 @@ function projectBytes(
   const moments = sum(units.map((count) => (count + 1) ** 2));
   const running = weights + activations + inputs + 2 * taps + 3 * samples + moments * (4 + 4 + 4);
   const writing = weights + moments * (4 + 3 * 4);
-  return Math.max(opening, running, writing);
+  return Math.ceil(Math.max(opening, running, writing));
 }
