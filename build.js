@@ -44,8 +44,9 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const codeHashes = {
-    activate: await codeHash('src/accumulate/accumulate.ts', wasmPath),
+    activate: await codeHash('src/runtime/activation.ts', wasmPath),
     reduce: await codeHash('src/reduce/reduce.ts'),
+    inspect: await codeHash('src/inspect/inspect.ts', wasmPath),
   };
   const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
   const page = await build({
@@ -88,7 +89,9 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
 function licencesOf(builds) {
   const files = builds.flatMap(({ metafile }) => Object.keys(metafile.inputs));
   const packages = files.flatMap((file) => /(?:.*\/)?node_modules\/(@[^/]+\/[^/]+|[^/]+)/.exec(file) ?? []);
-  const folders = [...new Set(packages.filter((path) => path.includes('node_modules/')))].sort();
+  const folders = [...new Set(packages.filter((path) => path.includes('node_modules/')))].sort((a, b) =>
+    a < b ? -1 : 1,
+  );
   const texts = folders.map((folder) => {
     const path = join(ROOT, folder);
     const { name, version, license } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'));

@@ -25,6 +25,7 @@ export const CODES = {
   'state-busy': { exit: 2, http: 409, retryable: false },
   'object-missing': { exit: 1, http: 503, retryable: true },
   'object-damaged': { exit: 1, http: 503, retryable: true },
+  'means-differ': { exit: 1, http: 500, retryable: false },
   'input-damaged': { exit: 1, http: 503, retryable: false },
   'task-failed': { exit: 1, http: 500, retryable: true },
   internal: { exit: 1, http: 500, retryable: false },

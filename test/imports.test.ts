@@ -16,7 +16,7 @@ const SHELL = ['runtime', 'compute', 'cli', 'worker'];
 const PLATFORM: [named: RegExp, may: (file: string) => boolean][] = [
   [/^cloudflare:/, (file) => file.startsWith('runtime/') || file === 'worker.ts'],
   [/^onnxruntime-web$|^onnxruntime-web\/wasm$/, (file) => file === 'onnx/wasm.ts'],
-  [/^onnxruntime-web\/.*\.wasm$/, (file) => file === 'runtime/isolate.ts'],
+  [/^onnxruntime-web\/.*\.wasm$/, (file) => file === 'runtime/activation.ts'],
   [/^onnxruntime-node$/, (file) => file === 'compute/native.ts'],
   [/^miniflare$/, (file) => file === 'cli/engine.ts'],
   [/^node:/, (file) => file.startsWith('cli/') || file.startsWith('compute/')],

@@ -7,6 +7,7 @@ import { activateShard } from '../activate/activate.ts';
 import type { OpenNetworks, ProbeSource, TapBatch } from '../activate/activate.ts';
 import { PipelineError } from '../errors.ts';
 import { writeNpz } from '../numeric/npz.ts';
+import { triangleIndex } from '../numeric/triangle.ts';
 import { momentModel, momentNames } from '../onnx/moments.ts';
 import type { FloatTensor, OnnxRuntime, OnnxSession } from '../onnx/session.ts';
 import { positionCount, unitOffsets } from '../plan/layers.ts';
@@ -48,10 +49,7 @@ export async function runPilotTask(
   const means = layers.map(({ moments: sums, samples, min }) => {
     // Σ x is the last column of the triangle
     const units = min.length;
-    return Float32Array.from(
-      { length: units },
-      (_, i) => sums[i * (units + 1) - (i * (i - 1)) / 2 - i + units]! / samples,
-    );
+    return Float32Array.from({ length: units }, (_, i) => sums[triangleIndex(units + 1, i, units)]! / samples);
   });
   return writeNpz(meansMembers(means));
 }

@@ -6,6 +6,7 @@
 import { PipelineError } from '../errors.ts';
 import { takeMember } from '../numeric/npz.ts';
 import type { NpyArray, NpyData } from '../numeric/npy.ts';
+import { triangleLength } from '../numeric/triangle.ts';
 
 /** Moments of one layer over some rows; C units of all networks, concatenated. */
 export interface LayerMoments {
@@ -29,11 +30,6 @@ export interface Partial {
   meansHash: Uint8Array;
   /** By layer index. */
   layers: Map<number, LayerMoments>;
-}
-
-/** Entries of the upper triangle of an n × n matrix. */
-export function triangleLength(n: number): number {
-  return (n * (n + 1)) / 2;
 }
 
 /** The moments of no samples, `units` = C. */

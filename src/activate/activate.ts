@@ -3,7 +3,6 @@
  * Guarantees: every tap has the planned shape, rows stand in order, and nothing of a padded row is left.
  */
 import { PipelineError } from '../errors.ts';
-import { sha256Hex } from '../numeric/hash.ts';
 import { parseModel } from '../onnx/model.ts';
 import type { FloatTensor, OnnxRuntime, OnnxSession } from '../onnx/session.ts';
 import { tapModel } from '../onnx/tap.ts';
@@ -15,7 +14,7 @@ import type { RowPreparer } from './prepare.ts';
 
 /** Where a task's inputs come from; the shell implements it. */
 export interface ProbeSource {
-  /** The bytes of an ONNX file by content hash. */
+  /** The bytes of an ONNX file by content hash, verified. */
   model(sha256: string): Promise<Uint8Array>;
   /** The raw bytes of rows [start, end) of the probe data. */
   rows(range: RowRange): Promise<Uint8Array>;
@@ -44,11 +43,13 @@ export async function openNetworks(
   const sessions: OnnxSession[] = [];
   for (const [index, network] of plan.networks.entries()) {
     const bytes = await source.model(network.modelSha256);
-    if ((await sha256Hex(bytes)) !== network.modelSha256) {
-      throw new PipelineError('object-damaged', `expected a model with hash ${network.modelSha256}; found other bytes`);
-    }
     const tapped = tapModel(parseModel(bytes), tapNames(plan, index));
-    sessions.push(await runtime.createSession(tapped));
+    try {
+      sessions.push(await runtime.createSession(tapped));
+    } catch (error) {
+      for (const session of sessions) await session.release();
+      throw error;
+    }
   }
   return {
     sessions,

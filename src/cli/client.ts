@@ -21,20 +21,21 @@ export interface RunSoFar {
 
 /** Sends the models and the probe data that the bucket lacks; everything is named by its content. */
 export async function storeInputs(engine: Engine, { plan, modelPaths, probe }: Prepared): Promise<void> {
-  const absent = async (name: string): Promise<boolean> =>
-    !(await engine.json<{ stored: boolean }>(`/inputs/${name}`)).stored;
+  // an input of another size is none
+  const absent = async (name: string, bytes: number): Promise<boolean> =>
+    (await engine.json<{ bytes: number | null }>(`/inputs/${name}`)).bytes !== bytes;
   const put = async (path: string, body: Uint8Array | ReadableStream, bytes: number): Promise<void> => {
     await engine.fetch(path, { method: 'PUT', body, headers: { 'content-length': String(bytes) } });
   };
   for (const [index, { modelSha256 }] of plan.networks.entries()) {
-    if (!(await absent(modelSha256))) continue;
     const bytes = new Uint8Array(readFileSync(modelPaths[index]!));
+    if (!(await absent(modelSha256, bytes.length))) continue;
     await put(`/inputs/${modelSha256}`, bytes, bytes.length);
   }
   const { sha256, sizeBytes } = plan.data;
-  if (await absent(`${sha256}.chunks`))
+  if (await absent(`${sha256}.chunks`, probe.chunkHashes.length))
     await put(`/inputs/${sha256}/chunks`, probe.chunkHashes, probe.chunkHashes.length);
-  if (await absent(sha256))
+  if (await absent(sha256, sizeBytes))
     await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(probe.path)) as ReadableStream, sizeBytes);
 }
 
@@ -53,13 +54,15 @@ export async function follow(
   for (;;) {
     const status = await engine.json<RunStatus>(`/runs/${run}/attempts/${attempt}`);
     const { reused } = status.progress;
-    if (reused !== null) {
+    // until the attempt begins, what is known is of the one before
+    const begun = status.progress.attempt === attempt;
+    if (begun && reused !== null) {
       const computed = status.progress.computed.reduce((total, { tasks }) => total + tasks, 0);
       soFar.tasks = { total: plan.tasks.length, reused, computed };
       if (!toldReused && reused > 0) display.say(`reuses ${reused} of ${plan.tasks.length} tasks, finished before`);
       toldReused = true;
     }
-    display.update(status.progress, planned);
+    if (begun) display.update(status.progress, planned);
     if (status.status !== 'running') return status;
     await sleep(POLL_MS, undefined, { signal });
   }

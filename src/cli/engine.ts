@@ -49,6 +49,7 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
     ],
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],
+    bindings: { LOCAL: 'yes' },
     r2Buckets: { BUCKET },
     queueProducers: { TASKS: TASK_QUEUE },
     queueConsumers: {
@@ -69,13 +70,17 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
       stderr.pipe(log, { end: false });
     },
   });
-  await miniflare.ready;
   // miniflare ends the process on a signal before anybody can say so; `stop` ends workerd in its place
-  for (const [index, signal] of SIGNALS.entries()) {
-    for (const listener of process.listeners(signal)) {
-      if (!ours[index]!.includes(listener)) process.off(signal, listener);
+  const keepOurs = (): void => {
+    for (const [index, signal] of SIGNALS.entries()) {
+      for (const listener of process.listeners(signal)) {
+        if (!ours[index]!.includes(listener)) process.off(signal, listener);
+      }
     }
-  }
+  };
+  keepOurs();
+  await miniflare.ready;
+  keepOurs();
 
   const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
     const response = (await miniflare.dispatchFetch(`http://convergent${path}`, {

@@ -45,6 +45,11 @@ export const initCommand: Command = {
       throw new PipelineError('out-refused', `expected ${out} not to exist; found it`, {
         hint: 'choose another file with --out',
       });
+    if (!existsSync(dirname(resolve(out)))) {
+      throw new PipelineError('out-refused', `expected a folder to write ${out} into; found none`, {
+        hint: 'make the folder first, or choose another file with --out',
+      });
+    }
     const [a, b] = positionals as [string, string];
     const layers = commonLayers(await inspectFile(a, data), await inspectFile(b, data));
     if (layers.length === 0) {

@@ -1,7 +1,7 @@
 /** Command line entry: reads the arguments, runs one command, prints its answer, and sets the exit code. */
 import { parseArgs } from 'node:util';
 import { fromUnknown, nearest, PipelineError } from '../errors.ts';
-import type { Command, Invocation } from './command.ts';
+import type { Answer, Command, Invocation } from './command.ts';
 import { formatError } from './errors.ts';
 import { initCommand } from './init.ts';
 import { layersCommand } from './layers.ts';
@@ -15,6 +15,9 @@ const COMMANDS: readonly Command[] = [runCommand, planCommand, validateCommand, 
 
 /** Exit codes of a process ended by a signal are 128 + its number. */
 const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** A signal within this time of the first is the same one, sent to the process group and by a launcher. */
+const SAME_SIGNAL_MS = 1_000;
 
 class Stopped extends Error {
   readonly exitCode: number;
@@ -30,49 +33,64 @@ process.exit();
 
 async function main(argv: string[]): Promise<number> {
   const json = argv.includes('--json');
-  const color = process.stderr.isTTY && !process.env.NO_COLOR;
+  const color = Boolean(process.stderr.isTTY && !process.env.NO_COLOR);
+  const stop = stopOnSignals();
+  const soFar: Record<string, unknown> = {};
+  try {
+    const chosen = choose(argv.filter((argument) => argument !== '--json'));
+    const answer =
+      'answer' in chosen ? chosen.answer : await chosen.command.run(chosen.invocation, { signal: stop, soFar });
+    stop.throwIfAborted();
+    await write(process.stdout, json ? JSON.stringify(answer.json) : answer.text);
+    return 0;
+  } catch (thrown) {
+    const stopped = stop.aborted ? (stop.reason as Stopped) : undefined;
+    const error = fromUnknown(thrown);
+    const record = stopped
+      ? { code: 'stopped', message: 'stopped before the end; the same command goes on' }
+      : error.toJSON();
+    if (json) await write(process.stdout, JSON.stringify({ ...soFar, error: record }));
+    await write(
+      process.stderr,
+      stopped ? 'stopped; no finished task is lost, the same command goes on' : formatError(error, color),
+    );
+    return stopped ? stopped.exitCode : error.exitCode;
+  }
+}
+
+// Ctrl-C and its like ask the command to stop; asked again, the process ends at once
+function stopOnSignals(): AbortSignal {
   const stop = new AbortController();
+  let first = 0;
   for (const [signal, exitCode] of Object.entries(SIGNAL_EXITS)) {
     process.on(signal, () => {
-      if (stop.signal.aborted) process.exit(exitCode);
+      if (!stop.signal.aborted) first = Date.now();
+      else if (Date.now() - first > SAME_SIGNAL_MS) process.exit(exitCode);
       stop.abort(new Stopped(exitCode));
     });
   }
   // a launcher that is gone takes this process with it
   process.on('disconnect', () => stop.abort(new Stopped(SIGNAL_EXITS.SIGHUP)));
-
-  const soFar: Record<string, unknown> = {};
-  try {
-    const chosen = choose(argv);
-    if (typeof chosen === 'string') {
-      process.stdout.write(`${chosen}\n`);
-      return 0;
-    }
-    const answer = await chosen.command.run(chosen.invocation, { signal: stop.signal, soFar });
-    process.stdout.write(json ? `${JSON.stringify(answer.json)}\n` : answer.text && `${answer.text}\n`);
-    return 0;
-  } catch (thrown) {
-    if (stop.signal.aborted) {
-      if (json)
-        process.stdout.write(
-          `${JSON.stringify({ ...soFar, error: { code: 'stopped', message: 'stopped before the end; the same command goes on' } })}\n`,
-        );
-      process.stderr.write('stopped; no finished task is lost, the same command goes on\n');
-      return (stop.signal.reason as Stopped).exitCode;
-    }
-    const error = fromUnknown(thrown);
-    if (json) process.stdout.write(`${JSON.stringify({ ...soFar, error: error.toJSON() })}\n`);
-    process.stderr.write(`${formatError(error, Boolean(color))}\n`);
-    if (error.code === 'internal' && process.env.CONVERGENT_DEBUG)
-      process.stderr.write(`${String((thrown as Error).stack)}\n`);
-    return error.exitCode;
-  }
+  return stop.signal;
 }
 
-function choose(argv: string[]): string | { command: Command; invocation: Invocation } {
+// resolves when all is written: the process ends right after
+function write(stream: NodeJS.WriteStream, text: string): Promise<void> {
+  return new Promise((done) => {
+    stream.write(`${text}\n`, () => done());
+  });
+}
+
+type Chosen = { answer: Answer } | { command: Command; invocation: Invocation };
+
+function choose(argv: string[]): Chosen {
   const [name, ...rest] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') return usage();
-  if (name === '--version' || name === '-v') return CONVERGENT_VERSION;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    return { answer: { text: usage(), json: { commands: COMMANDS.map((command) => command.usage) } } };
+  }
+  if (name === '--version' || name === '-v') {
+    return { answer: { text: CONVERGENT_VERSION, json: { version: CONVERGENT_VERSION } } };
+  }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (!command) {
     const known = COMMANDS.map((candidate) => candidate.name);
@@ -80,7 +98,9 @@ function choose(argv: string[]): string | { command: Command; invocation: Invoca
       hint: `did you mean ${nearest(name, known, 1)[0]}? See convergent --help`,
     });
   }
-  if (rest.includes('--help') || rest.includes('-h')) return helpOf(command);
+  if (rest.includes('--help') || rest.includes('-h')) {
+    return { answer: { text: helpOf(command), json: { usage: command.usage, summary: command.summary } } };
+  }
   let parsed: ReturnType<typeof parse>;
   try {
     parsed = parse(command, rest);
@@ -102,8 +122,7 @@ function choose(argv: string[]): string | { command: Command; invocation: Invoca
 }
 
 function parse(command: Command, args: string[]): { positionals: string[]; values: Record<string, unknown> } {
-  const options = { ...command.options, json: { type: 'boolean' as const } };
-  return parseArgs({ args, options, allowPositionals: true, strict: true });
+  return parseArgs({ args, options: command.options, allowPositionals: true, strict: true });
 }
 
 function usage(): string {

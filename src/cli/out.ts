@@ -3,7 +3,7 @@
  * holds anything but results of ours is never touched.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, resolve, sep } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { PipelineError } from '../errors.ts';
 
 /** First member of run.json, by which a folder is known as ours. */
@@ -14,13 +14,14 @@ export function requireOurs(folder: string): void {
   if (!existsSync(folder)) return;
   let found: string;
   try {
-    const names = readdirSync(folder);
+    const names = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'));
     if (names.length === 0) return;
-    if (names.includes('run.json')) {
-      const { schema } = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as { schema?: unknown };
-      if (schema === RUN_SCHEMA) return;
-    }
-    found = `a folder with ${names.length} ${names.length === 1 ? 'entry' : 'entries'} that no run of ours wrote`;
+    const ours = names.includes('run.json') ? filesOfRun(join(folder, 'run.json')) : [];
+    const stranger = names.find((name) => name !== 'run.json' && !ours.includes(name));
+    if (ours.length > 0 && stranger === undefined) return;
+    found = `${stranger ?? 'run.json'}, which no run of ours wrote`;
   } catch (error) {
     found = (error as NodeJS.ErrnoException).code === 'ENOTDIR' ? 'a file' : (error as Error).message;
   }
@@ -31,6 +32,12 @@ export function requireOurs(folder: string): void {
       hint: 'choose another with --out, or remove it yourself',
     },
   );
+}
+
+// the files that a run.json of ours says it stands beside
+function filesOfRun(path: string): string[] {
+  const { schema, files } = JSON.parse(readFileSync(path, 'utf8')) as { schema?: unknown; files?: string[] };
+  return schema === RUN_SCHEMA && Array.isArray(files) ? files : [];
 }
 
 /** A folder being written; nothing stands at its place until `finish`. */

@@ -97,7 +97,7 @@ async function inspectTaps(
   const { shape: inputShape } = readRows(rowShape, definition.probe.layout, modelRow(dims, rowShape), layout);
   const taps = definition.layers.map((layer) => layer.taps[index]!.tensor);
   const key = await hashOf({
-    code: CODE_HASHES.activate,
+    code: CODE_HASHES.inspect,
     runtime: runtime.version,
     model: await sha256Hex(bytes),
     inputShape,

@@ -58,6 +58,8 @@ export const runCommand: Command = {
   options: { ...STATE_OPTION, out: { type: 'string' }, fresh: { type: 'boolean' } },
   run: async (invocation, { signal, soFar }) => {
     const { out, fresh } = invocation.options;
+    // what isn't known yet is null, so that the document always has the same keys
+    Object.assign(soFar, { run: null, digest: null, out: null, tasks: null, seconds: null, warnings: null });
     const options = {
       file: invocation.positionals[0]!,
       out: out as string | undefined,
@@ -65,7 +67,7 @@ export const runCommand: Command = {
       fresh: fresh === true,
     };
     const report = await runPipeline(options, progressDisplay(process.stderr), signal, soFar);
-    return { text: runText(report), json: report };
+    return { text: runText(report), json: { ...report, error: null } };
   },
 };
 
@@ -108,6 +110,7 @@ export async function runPipeline(
       method: 'POST',
       body: JSON.stringify({ plan: planHash, run: proposed }),
     });
+    const begun = Date.now();
     soFar.run = run;
     display.say(attempt === 1 ? `run ${run}` : `run ${run} goes on, attempt ${attempt}`);
     const status = await follow(engine, run, attempt, plan, display, signal, soFar);
@@ -118,17 +121,22 @@ export async function runPipeline(
 
     // results are in the bucket: write the folder, then let go of the run
     const records = await engine.json<{ task: number; record: TaskRecord }[]>(`/runs/${run}/tasks`);
-    Object.assign(seconds, stageSeconds(records, ended));
+    Object.assign(seconds, stageSeconds(records, begun, ended));
     const { digest, files } = await engine.json<{ digest: string; files: FileEntry[] }>(`/results/${planHash}`);
     const output = openOutput(out);
     try {
       const warnings = await timed(seconds, 'write', () => writeResults(engine!, planHash, files, output.write));
-      const tasks = { total: plan.tasks.length, reused: status.progress.reused ?? 0, computed: records.length };
+      const total = plan.tasks.length;
+      const reused = status.progress.reused ?? 0;
+      const tasks = { total, reused, computed: total - reused };
       seconds.total = round((Date.now() - started) / 1000);
       const report: RunReport = { run, digest, out, tasks, seconds, warnings };
-      output.write('run.json', runJson(report, prepared, attempt, started, records, engine.peakMemoryBytes()));
+      const written = files.map(({ path }) => path);
+      const peak = engine.peakMemoryBytes();
+      output.write('run.json', runJson(report, prepared, attempt, started, records, peak, written));
       output.finish();
-      await engine.fetch(`/plans/${planHash}/close`, { method: 'POST' });
+      // the results are in place: an open run would only be found finished
+      await engine.fetch(`/plans/${planHash}/close`, { method: 'POST' }).catch(() => undefined);
       return report;
     } catch (error) {
       output.abandon();
@@ -161,7 +169,11 @@ function runText({ out, digest, tasks, seconds, warnings }: RunReport): string {
 }
 
 // from the first task's start to the last one's end, by stage; then the report
-function stageSeconds(records: readonly { record: TaskRecord }[], ended: number): Record<string, number> {
+function stageSeconds(
+  records: readonly { record: TaskRecord }[],
+  begun: number,
+  ended: number,
+): Record<string, number> {
   const spans: Record<string, { from: number; to: number }> = {};
   for (const { record } of records) {
     const stage = record.kind === 'pilot' || record.kind === 'activate' ? 'activate' : 'reduce';
@@ -169,11 +181,11 @@ function stageSeconds(records: readonly { record: TaskRecord }[], ended: number)
     span.from = Math.min(span.from, record.started);
     span.to = Math.max(span.to, record.started + record.seconds * 1000);
   }
-  const last = Math.max(0, ...Object.values(spans).map((span) => span.to));
+  const last = Math.max(begun, ...Object.values(spans).map((span) => span.to));
   return {
     activate: round(spans.activate ? (spans.activate.to - spans.activate.from) / 1000 : 0),
     reduce: round(spans.reduce ? (spans.reduce.to - spans.reduce.from) / 1000 : 0),
-    ...(last > 0 ? { report: round(Math.max(0, ended - last) / 1000) } : {}),
+    report: round((ended - last) / 1000),
   };
 }
 
@@ -190,7 +202,7 @@ function round(seconds: number): number {
   return Math.round(seconds * 1000) / 1000;
 }
 
-// run.json: the only file beside the page's hosts with times, hosts, paths and attempts
+// run.json: the only file with times, hosts, paths and attempts; its list of files tells ours from the user's
 function runJson(
   report: RunReport,
   prepared: Prepared,
@@ -198,6 +210,7 @@ function runJson(
   started: number,
   records: readonly { task: number; record: TaskRecord }[],
   peakMemoryBytes: number | null,
+  files: readonly string[],
 ): string {
   const { plan, file, modelPaths, dataPath } = prepared;
   const document = {
@@ -216,6 +229,7 @@ function runJson(
     digest: report.digest,
     tasks: report.tasks,
     seconds: report.seconds,
+    files,
     memory: { ...plan.memory, workerdPeakBytes: peakMemoryBytes },
     computed: records.map(({ task, record }) => ({ id: plan.tasks[task]!.id, ...record })),
   };

@@ -1,11 +1,12 @@
 /**
- * Memory as planned, not hoped for: what one task needs while it runs, against what its provider has.
- * The batch is the largest that fits; a plan whose batch of one row doesn't is refused here.
+ * Memory as planned, not hoped for: what a task of each kind needs while it runs, against what its provider
+ * has. The batch is the largest that fits; what doesn't fit even with a batch of one row is refused here.
  */
 import type { Definition } from '../definition/definition.ts';
 import type { Place } from '../errors.ts';
 import { PipelineError } from '../errors.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
+import { triangleLength } from '../numeric/triangle.ts';
 import { positionCount, unitOffsets } from './layers.ts';
 import type { PlannedLayer } from './layers.ts';
 import type { PlannedData } from './plan.ts';
@@ -53,20 +54,40 @@ export function chooseBatch(
     allowedBytes: ALLOWED_BYTES,
     reservedBytes: RESERVED_BYTES,
   });
+  const told = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
+  const refuse = (what: string, projectedBytes: number, hint: string): never => {
+    throw new PipelineError(
+      'plan-too-large',
+      `expected ${what} to fit an isolate; projected ${told(projectedBytes)}, allowed ${told(ALLOWED_BYTES)} of which ${told(RESERVED_BYTES)} are reserved`,
+      { place: where(['layers']), hint },
+    );
+  };
+  for (const layer of layers) {
+    const reduction = projectReductionBytes(layer, definition);
+    if (reduction + RESERVED_BYTES > ALLOWED_BYTES) {
+      refuse(`the reductions of layer ${layer.name}`, reduction, 'compare fewer networks, or narrower layers');
+    }
+  }
   for (let batch = asked; batch >= 1; batch--) {
     const fitting = estimate(batch);
     if (fitting.projectedBytes + RESERVED_BYTES <= ALLOWED_BYTES) return fitting;
   }
-  const { projectedBytes } = estimate(1);
-  const told = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
-  throw new PipelineError(
-    'plan-too-large',
-    `expected a task of one row to fit an isolate; projected ${told(projectedBytes)}, allowed ${told(ALLOWED_BYTES)} of which ${told(RESERVED_BYTES)} are reserved`,
-    {
-      place: where(['layers']),
-      hint: 'compare fewer or narrower layers or fewer networks in one pipeline, or sample positions',
-    },
+  return refuse(
+    'an activation task of one row',
+    estimate(1).projectedBytes,
+    'compare fewer or narrower layers or fewer networks in one pipeline, or sample positions',
   );
+}
+
+// the most that correlate, match, predict or cluster hold for the widest pair of a layer: triangles of the joint
+// moments, and matrices of the pair with their copies in the .npz (8 at 512 + 512 units: 72 MiB measured)
+function projectReductionBytes(layer: PlannedLayer, { predict }: Definition): number {
+  const total = unitOffsets(layer).at(-1)!;
+  const triangle = 8 * triangleLength(total + 1);
+  const [widest = 0, second = 0] = layer.taps.map((tap) => tap.units).sort((a, b) => b - a);
+  const matrix = 8 * (widest + second) ** 2;
+  const weights = predict === false ? 0 : 8 * predict.alphas.length * widest * second;
+  return Math.max(3 * triangle + 8 * matrix, 6 * matrix + 3 * weights);
 }
 
 // the largest of three moments of a task's life: opening a model, running a batch, writing the partial

@@ -29,7 +29,7 @@ const DEFAULT_SHARD_ROWS = 500;
 /** The probe data as planned: content, not path. */
 export interface PlannedData {
   sha256: string;
-  /** SHA-256 of the list of its chunks' SHA-256 hashes, see runtime/inputs.ts. */
+  /** SHA-256 of the list of its chunks' SHA-256 hashes, see runtime/store.ts. */
   chunksSha256: string;
   sizeBytes: number;
   dtype: 'uint8' | 'float32';
@@ -39,10 +39,11 @@ export interface PlannedData {
   offset: number;
 }
 
-/** Hashes of the built code, one for each kind of task: other code, other keys. */
+/** Hashes of the built code, one for each kind of task and one for inspections: other code, other keys. */
 export interface CodeHashes {
   activate: string;
   reduce: string;
+  inspect: string;
 }
 
 /** Who runs the tasks; one name and version promise one result. */

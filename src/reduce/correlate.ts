@@ -5,6 +5,7 @@
  */
 import { addMoments, emptyMoments } from '../accumulate/partial.ts';
 import type { LayerMoments, Partial } from '../accumulate/partial.ts';
+import { triangleIndex } from '../numeric/triangle.ts';
 import type { Correlation, FitPart, HeldOutPart } from './correlation.ts';
 
 /** Which of the concatenated units of a layer belong to the pair. */
@@ -136,7 +137,7 @@ function heldOutPart({ rows, samples, sum, second, constant }: PairMoments, fit:
   return { rows, samples, sum: centred, second: products, constant: lost };
 }
 
-function pairSlice<T extends Float32Array>(values: T, { startA, unitsA, startB, unitsB }: PairUnits): Float64Array {
+function pairSlice(values: Float32Array, { startA, unitsA, startB, unitsB }: PairUnits): Float64Array {
   return Float64Array.from([...values.subarray(startA, startA + unitsA), ...values.subarray(startB, startB + unitsB)]);
 }
 
@@ -144,15 +145,12 @@ function pairMoments(layer: LayerMoments, rows: number, pair: PairUnits): PairMo
   const { total, startA, unitsA, startB, unitsB } = pair;
   const n = unitsA + unitsB;
   const unit = (i: number): number => (i < unitsA ? startA + i : startB + i - unitsA);
-  // row i of the packed upper triangle of a (C+1) × (C+1) matrix starts after rows of C+1, C, … entries
-  const rowStart = (i: number): number => i * (total + 1) - (i * (i - 1)) / 2 - i;
   const sum = new Float64Array(n);
   const second = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
-    const start = rowStart(unit(i));
-    sum[i] = layer.moments[start + total]!;
+    sum[i] = layer.moments[triangleIndex(total + 1, unit(i), total)]!;
     for (let j = i; j < n; j++) {
-      const value = layer.moments[start + unit(j)]!;
+      const value = layer.moments[triangleIndex(total + 1, unit(i), unit(j))]!;
       second[i * n + j] = value;
       second[j * n + i] = value;
     }

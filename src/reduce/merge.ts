@@ -8,7 +8,7 @@ import { PipelineError } from '../errors.ts';
 
 /**
  * The sum of one layer of several partials; reads them one by one, so that memory holds two.
- * @throws PipelineError `object-damaged` when partials were shifted by different means.
+ * @throws PipelineError `means-differ` when partials were shifted by different means.
  */
 export async function mergePartials(partials: AsyncIterable<Partial>, layer: number, units: number): Promise<Partial> {
   const merged = emptyMoments(units);
@@ -16,19 +16,19 @@ export async function mergePartials(partials: AsyncIterable<Partial>, layer: num
   let meansHash: Uint8Array | undefined;
   for await (const partial of partials) {
     meansHash ??= partial.meansHash;
-    if (partial.meansHash.some((byte, i) => byte !== meansHash![i])) {
-      throw new PipelineError(
-        'object-damaged',
-        'expected partials shifted by the same provisional means; found different ones',
-        {
-          hint: 'run with --fresh',
-        },
-      );
-    }
+    requireMeans(partial, meansHash);
     addMoments(merged, partial.layers.get(layer)!);
     rows += partial.rows;
   }
   if (meansHash === undefined)
     throw new PipelineError('internal', 'expected at least one partial to merge; found none');
   return { rows, meansHash, layers: new Map([[layer, merged]]) };
+}
+
+/** @throws PipelineError `means-differ` unless `partial` was shifted by the means of this hash */
+export function requireMeans(partial: Partial, meansHash: Uint8Array): void {
+  if (partial.meansHash.every((byte, i) => byte === meansHash[i])) return;
+  throw new PipelineError('means-differ', 'expected partials shifted by the same provisional means; found others', {
+    hint: 'the state folder mixes partials of different machines: run with --fresh',
+  });
 }

@@ -42,8 +42,8 @@ export function correlationMembers(c: Correlation): Written {
 }
 
 export function correlationFrom(m: Members): Correlation {
-  const [unitsA, unitsB] = takeMember(m, 'units', 'int32', [2]) as Int32Array & { 0: number; 1: number };
-  const n = unitsA! + unitsB!;
+  const [unitsA = 0, unitsB = 0] = takeMember(m, 'units', 'int32', [2]);
+  const n = unitsA + unitsB;
   const counts = takeMember(m, 'counts', 'float64', [4]);
   let heldOut: HeldOutPart | null = null;
   if ('held_out_counts' in m) {
@@ -57,8 +57,8 @@ export function correlationFrom(m: Members): Correlation {
     };
   }
   return {
-    unitsA: unitsA!,
-    unitsB: unitsB!,
+    unitsA,
+    unitsB,
     rows: counts[0]!,
     samples: counts[1]!,
     mean: takeMember(m, 'mean', 'float64', [n]),

@@ -14,7 +14,7 @@ import { correlatePair } from './correlate.ts';
 import type { PairUnits } from './correlate.ts';
 import type { Correlation } from './correlation.ts';
 import { matchUnits } from './match/match.ts';
-import { mergePartials } from './merge.ts';
+import { mergePartials, requireMeans } from './merge.ts';
 import {
   clusteringMembers,
   correlationFrom,
@@ -99,13 +99,13 @@ async function correlate(
     unitsB: layer.taps[b]!.units,
   };
   const means = await meansFrom(await read(pilot!), plan);
-  return correlatePair(
-    partials(plan, groups, task.layer, read),
-    task.layer,
-    pair,
-    means.byLayer[task.layer]!,
-    plan.fitGroups,
-  );
+  const shifted = async function* (): AsyncGenerator<Partial> {
+    for await (const partial of partials(plan, groups, task.layer, read)) {
+      requireMeans(partial, means.hash);
+      yield partial;
+    }
+  };
+  return correlatePair(shifted(), task.layer, pair, means.byLayer[task.layer]!, plan.fitGroups);
 }
 
 async function* partials(

@@ -49,7 +49,13 @@ async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<voi
       return;
     }
     const started = Date.now();
-    const { object, heapBytes } = await runTask(env.BUCKET, planHash, plan, task);
+    const outcome = await runTask(env.BUCKET, planHash, plan, task);
+    if (outcome === null) {
+      await progress.finish(attempt, index, null);
+      message.ack();
+      return;
+    }
+    const { object, heapBytes } = outcome;
     await putObject(env.BUCKET, task, object);
     // only now, with the object in the bucket, may anybody hear of it
     const record = {

@@ -23,4 +23,6 @@ export interface Env {
   TASKS: Queue<TaskMessage>;
   RUNS: Workflow<RunParameters>;
   PROGRESS: DurableObjectNamespace<RunProgress>;
+  /** Set by the local engine alone: there the state folder is the user's own. */
+  LOCAL?: string;
 }

@@ -29,7 +29,7 @@ app.onError((thrown, c) => {
 // inputs by content hash: the model files, the probe data, and the list of its chunks' hashes
 app.get('/inputs/:name', async (c) => {
   const found = await c.env.BUCKET.head(`inputs/${c.req.param('name')}`);
-  return c.json({ stored: found !== null, bytes: found?.size ?? 0 });
+  return c.json({ bytes: found?.size ?? null });
 });
 app.put('/inputs/:sha256', async (c) => {
   const sha256 = c.req.param('sha256');
@@ -43,6 +43,8 @@ app.put('/inputs/:sha256/chunks', async (c) => {
 
 app.post('/plans', async (c) => c.json({ plan: await putPlan(c.env.BUCKET, await c.req.json<Plan>()) }));
 app.delete('/plans/:plan/objects', async (c) => {
+  if (!c.env.LOCAL)
+    throw new PipelineError('usage', 'expected --fresh on a local state folder; found a deployed bucket');
   const plan = await getPlan(c.env.BUCKET, c.req.param('plan'));
   for (let at = 0; at < plan.tasks.length; at += 1000) {
     await c.env.BUCKET.delete(plan.tasks.slice(at, at + 1000).map(objectKey));

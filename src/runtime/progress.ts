@@ -23,7 +23,7 @@ export class RunProgress extends DurableObject<Env> {
 
   /** Starts an attempt; a second call for the same attempt, after a restart, changes nothing. */
   begin(attempt: number, instance: string, total: number): void {
-    if (this.#fact('attempt') === attempt) return;
+    if ((this.#fact('attempt') ?? 0) >= attempt) return;
     this.ctx.storage.sql.exec('DELETE FROM tasks');
     this.ctx.storage.sql.exec('DELETE FROM facts');
     this.#setFact('attempt', attempt);
@@ -37,8 +37,8 @@ export class RunProgress extends DurableObject<Env> {
   }
 
   /**
-   * Which of `tasks` to put on the queue: those that no message is under way for, or all with `again`. When
-   * none of the tasks claimed is open any more, the workflow is woken.
+   * Which of `tasks` to put on the queue: those that no message is under way for, or all with `again`. They
+   * are open from now on; when the last open one ends, the workflow is woken.
    */
   claim(attempt: number, tasks: number[], again: boolean): number[] {
     if (this.#fact('attempt') !== attempt) return [];
@@ -51,6 +51,12 @@ export class RunProgress extends DurableObject<Env> {
     const claimed = tasks.filter((task) => again || !open.has(task));
     for (const task of claimed) this.#setState(task, 'open');
     return claimed;
+  }
+
+  /** Claimed tasks that could not be put on the queue after all. */
+  unclaim(attempt: number, tasks: number[]): void {
+    if (this.#fact('attempt') !== attempt) return;
+    for (const task of tasks) this.#setState(task, 'lost');
   }
 
   /** A task's object is in the bucket; `record` is null where it was there already. */

@@ -29,6 +29,8 @@ interface Look {
   failure: ErrorRecord | null;
 }
 
+/** How often the report may find an object damaged and have it made anew. */
+const MOST_ROUNDS = 3;
 const STEP = { retries: { limit: 3, delay: '1 second', backoff: 'exponential' }, timeout: STEP_TIMEOUT } as const;
 
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
@@ -58,34 +60,63 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     }
     await step.do('reused', STEP, () => progress.setReused(attempt, reused).then(() => true));
 
-    // the loop: nothing is absent any more, or something failed
+    // work until nothing is absent, then the report; an object found damaged there is made anew first
+    for (let round = 0; ; round++) {
+      const failure = await this.#work(plan, parameters, step, round);
+      if (failure) return { error: failure };
+      const manifests = await this.#reportLayers(plan, planHash, step, round);
+      if (manifests) return step.do('report', STEP, () => writeRunReport(BUCKET, planHash, plan, manifests));
+    }
+  }
+
+  // the loop: nothing is absent any more (null), or something failed
+  async #work(plan: Plan, parameters: RunParameters, step: WorkflowStep, round: number): Promise<ErrorRecord | null> {
     let before = Infinity;
     let timedOut = false;
     for (let n = 0; ; n++) {
       // a time-out in which nothing was finished says that messages are lost: ask for open tasks too
       const [waited, limit] = [timedOut, before];
-      const look = await step.do(`missing-${n}`, STEP, () =>
+      const look = await step.do(`missing-${round}-${n}`, STEP, () =>
         this.#look(plan, parameters, (absent) => waited && absent >= limit),
       );
-      if (look.failure) return { error: look.failure };
-      if (look.absent === 0) break;
+      if (look.failure) return look.failure;
+      if (look.absent === 0) return null;
       before = look.absent;
       timedOut = await step
-        .waitForEvent(`wait-${n}`, { type: 'look', timeout: LOOK_AGAIN })
+        .waitForEvent(`wait-${round}-${n}`, { type: 'look', timeout: LOOK_AGAIN })
         .then(() => false)
-        .catch(() => true);
+        .catch((error: unknown) => {
+          if (error instanceof Error && /timed? ?out/i.test(`${error.name} ${error.message}`)) return true;
+          throw error;
+        });
     }
+  }
 
-    // the report, one pair and layer at a time, then the page
+  // the files of every pair and layer, one at a time; null where an object turned out damaged and was deleted
+  async #reportLayers(
+    plan: Plan,
+    planHash: string,
+    step: WorkflowStep,
+    round: number,
+  ): Promise<LayerManifest[] | null> {
     const manifests: LayerManifest[] = [];
     for (const pair of plan.pairs.keys()) {
       for (const layer of plan.layers.keys()) {
-        manifests.push(
-          await step.do(`report-${pair}-${layer}`, STEP, () => writeLayerReport(BUCKET, planHash, plan, pair, layer)),
-        );
+        const manifest = await step.do(`report-${round}-${pair}-${layer}`, STEP, async () => {
+          try {
+            return await writeLayerReport(this.env.BUCKET, planHash, plan, pair, layer);
+          } catch (error) {
+            if (round >= MOST_ROUNDS || !['object-damaged', 'object-missing'].includes(fromUnknown(error).code))
+              throw error;
+            await inParallel(plan.tasks, (task) => verifyObject(this.env.BUCKET, task));
+            return null;
+          }
+        });
+        if (manifest === null) return null;
+        manifests.push(manifest);
       }
     }
-    return step.do('report', STEP, () => writeRunReport(BUCKET, planHash, plan, manifests));
+    return manifests;
   }
 
   // which tasks have no object; puts a wave of those whose inputs are all there on the queue
@@ -102,7 +133,13 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     const wave = await progress.claim(attempt, ready.slice(0, WAVE_TASKS), stalled(absent));
     for (let at = 0; at < wave.length; at += SEND_BATCH_MESSAGES) {
       const tasks = wave.slice(at, at + SEND_BATCH_MESSAGES);
-      await this.env.TASKS.sendBatch(tasks.map((task) => ({ body: { run, attempt, plan: planHash, task } })));
+      try {
+        await this.env.TASKS.sendBatch(tasks.map((task) => ({ body: { run, attempt, plan: planHash, task } })));
+      } catch (error) {
+        // a retry of this step must find them unclaimed; what was sent all the same is found done
+        await progress.unclaim(attempt, wave.slice(at));
+        throw error;
+      }
     }
     return { absent, enqueued: wave.length, failure: null };
   }

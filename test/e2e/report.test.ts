@@ -113,16 +113,16 @@ describe.each([
     'is drawn, $name, $scheme',
     async ({ width, height, scheme }) => {
       const { page, faults } = await openPage(out, { width, height }, scheme);
-      // figures are drawn when they come into sight; of several pairs one is shown
-      for (const section of await page.locator('section.layer').all()) {
-        if (await section.isVisible()) await section.scrollIntoViewIfNeeded();
+      // figures are drawn when they come near the screen; of several pairs one is shown
+      for (const figure of await page.locator('[data-figure]').all()) {
+        if (await figure.isVisible()) await figure.scrollIntoViewIfNeeded();
       }
       await page.waitForFunction(() =>
         [...document.querySelectorAll<HTMLElement>('[data-figure]')].every(
           (figure) => figure.dataset.drawn !== undefined || figure.getClientRects().length === 0,
         ),
       );
-      const canvases = await page.locator('section.layer canvas').evaluateAll((elements) =>
+      const canvases = await page.locator('section.layer canvas:not(.rim)').evaluateAll((elements) =>
         elements
           .filter((element) => element.getBoundingClientRect().width > 0)
           .map((element) => {

@@ -223,6 +223,20 @@ describe('folders', () => {
     expect(readdirSync(out)).toEqual(['chapter1.txt']);
   });
 
+  it('an output folder of ours with a file of the user’s is refused too, and the file stays', async () => {
+    const out = join(folder.path, 'ours');
+    const file = put('valid.yaml', shipped(small));
+    const args = ['run', file, '--state', join(folder.path, 'state'), '--out', out];
+    expect((await run(args)).code).toBe(0);
+    // ours alone is replaced
+    expect((await run(args)).code).toBe(0);
+    writeFileSync(join(out, 'seed1-seed2/notes.txt'), 'an insight');
+    const ended = await run(args);
+    expect(ended.code).toBe(2);
+    expect(ended.stderr).toContain('seed1-seed2/notes.txt');
+    expect(readFileSync(join(out, 'seed1-seed2/notes.txt'), 'utf8')).toBe('an insight');
+  });
+
   it('a state folder that is a file is refused', async () => {
     const file = put('valid.yaml', shipped(small));
     const ended = await run(['run', file, '--state', put('state-file', 'x'), '--out', join(folder.path, 'never')]);

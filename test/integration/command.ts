@@ -63,14 +63,7 @@ export async function runJson<T>(args: readonly string[], options: Parameters<ty
 }
 
 /** What `run --json` prints. */
-export interface RunAnswer {
-  run: string;
-  digest: string;
-  out: string;
-  tasks: { total: number; reused: number; computed: number };
-  seconds: Record<string, number>;
-  warnings: string[];
-}
+export type { RunReport as RunAnswer } from '../../src/cli/run.ts';
 
 /** A folder that is gone when the test file ends. */
 export function temporaryFolder(): { path: string; remove: () => void } {

@@ -21,8 +21,8 @@ export interface State {
 }
 
 /** A search through lists gives up when it has read more than these shares of all rows, and of the rows it met, in full. */
-const FULL_OF_ALL = 1 / 8;
-const FULL_OF_MET = 1 / 3;
+const FULL_OF_ALL = 1 / 4;
+const FULL_OF_MET = 2 / 3;
 
 /**
  * Search through the lists. The heap holds the columns reached, and the rows searched through their list
@@ -144,55 +144,52 @@ export class DenseSearch {
   readonly fromRow: Int32Array;
   private readonly state: State;
   private readonly distance: Float64Array;
-  // the price of an open column; Infinity for a settled one, which so is never reached again
-  private readonly openPrice: Float64Array;
-  private readonly settled: Int32Array;
-  private readonly settledDistance: Float64Array;
+  // all columns, the open ones first; the settled ones from the end on
+  private readonly order: Int32Array;
 
   constructor(state: State) {
     this.state = state;
     this.fromRow = new Int32Array(state.columns);
     this.distance = new Float64Array(state.columns);
-    this.openPrice = new Float64Array(state.columns);
-    this.settled = new Int32Array(state.columns);
-    this.settledDistance = new Float64Array(state.columns);
+    this.order = Int32Array.from({ length: state.columns }, (_, j) => j);
   }
 
   /** Finds the path from the free row `start` and raises prices along it. */
   search(start: number): void {
     const { values, columns, price, rowOf } = this.state;
-    const { distance, openPrice, settled, settledDistance } = this;
+    const { distance, order } = this;
     distance.fill(Infinity);
-    openPrice.set(price);
     let base = -Infinity;
     for (let j = 0; j < columns; j++) base = Math.max(base, values[start * columns + j]! - price[j]!);
     let reach = 0;
-    let settledCount = 0;
+    let openCount = columns;
     for (let row = start; ;) {
-      const nearest = this.searchAll(row, base);
+      const at = this.searchOpen(row, base, openCount);
+      const nearest = order[at]!;
+      // rounding must not put a column before what is settled
       reach = Math.max(reach, distance[nearest]!);
+      distance[nearest] = reach;
       this.end = nearest;
       row = rowOf[nearest]!;
       if (row < 0) break;
-      settled[settledCount] = nearest;
-      settledDistance[settledCount++] = reach;
-      distance[nearest] = Infinity;
-      openPrice[nearest] = Infinity;
+      order[at] = order[--openCount]!;
+      order[openCount] = nearest;
       base = reach + values[row * columns + nearest]! - price[nearest]!;
     }
-    for (let t = 0; t < settledCount; t++) price[settled[t]!]! += reach - settledDistance[t]!;
+    for (let t = openCount; t < columns; t++) price[order[t]!]! += reach - distance[order[t]!]!;
   }
 
-  // from all columns open, the nearest after this row too
-  private searchAll(row: number, base: number): number {
-    const { values, columns } = this.state;
-    const { fromRow, distance, openPrice } = this;
+  // to all open columns from one more row; where the nearest of them then stands in `order`
+  private searchOpen(row: number, base: number, openCount: number): number {
+    const { values, columns, price } = this.state;
+    const { fromRow, distance, order } = this;
     const offset = row * columns;
     let least = Infinity;
     let nearest = -1;
-    for (let j = 0; j < columns; j++) {
+    for (let t = 0; t < openCount; t++) {
+      const j = order[t]!;
       let d = distance[j]!;
-      const through = base - values[offset + j]! + openPrice[j]!;
+      const through = base - values[offset + j]! + price[j]!;
       if (through < d) {
         d = through;
         distance[j] = d;
@@ -200,7 +197,7 @@ export class DenseSearch {
       }
       if (d < least) {
         least = d;
-        nearest = j;
+        nearest = t;
       }
     }
     return nearest;

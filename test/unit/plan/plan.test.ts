@@ -55,7 +55,7 @@ function inputs(more = '', change: Partial<PlanInputs> = {}): PlanInputs {
       offset: 128,
     },
     dataRows: 3000,
-    code: { activate: 'code 1', reduce: 'code 2' },
+    code: { activate: 'code 1', reduce: 'code 2', inspect: 'code 3' },
     provider: { name: 'isolate', version: 'onnxruntime-web 1.30.0' },
     ...change,
   };
@@ -111,11 +111,11 @@ describe('makePlan(inputs)', () => {
     expect(await compare(inputs('predict: { holdout: 0.5 }'), 'correlate', 'match', 'cluster')).toBe(0);
     expect(await compare(inputs('predict: { holdout: 0.5 }'), ...activations, 'merge')).toBe(61);
     // code of reductions leaves activations valid; everything else concerns them
-    const code = { activate: 'code 1', reduce: 'new' };
+    const code = { activate: 'code 1', reduce: 'new', inspect: 'code 3' };
     expect(await compare(inputs('', { code }), ...activations)).toBe(21);
     expect(await compare(inputs('', { code }), 'merge', 'correlate')).toBe(0);
     for (const other of [
-      inputs('', { code: { activate: 'new', reduce: 'code 2' } }),
+      inputs('', { code: { activate: 'new', reduce: 'code 2', inspect: 'code 3' } }),
       inputs('', { provider: { name: 'isolate', version: 'onnxruntime-web 1.31.0' } }),
       inputs('', { models: [inspection('b'), inspection('a')] }),
       inputs('', { data: { ...inputs().data, sha256: 'e'.repeat(64) } }),
@@ -178,6 +178,16 @@ describe('makePlan refuses', () => {
     const heavy = inspection('a', { weightsBytes: 90 * MIB, sizeBytes: 90 * MIB });
     await expect(makePlan(inputs('', { models: [heavy, inspection('b')] }))).rejects.toThrow(
       /plan-too-large.*projected \d+ MiB, allowed 128 MiB of which \d+ MiB are reserved/,
+    );
+  });
+
+  it('layers whose reductions cannot fit', async () => {
+    const wide = [inspection('a'), inspection('b')].map((model) => ({
+      ...model,
+      taps: [model.taps[0]!, { ...model.taps[1]!, shape: [2, 800] }],
+    }));
+    await expect(makePlan(inputs('', { models: wide }))).rejects.toThrow(
+      /plan-too-large.*reductions of layer late.*projected \d+ MiB/,
     );
   });
 

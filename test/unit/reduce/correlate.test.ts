@@ -153,7 +153,7 @@ describe('mergePartials(partials, layer, units)', () => {
   it('never adds partials that were shifted by different means', async () => {
     const a = partialOf([[1, 2]], new Float32Array(2), 1);
     const b = { ...partialOf([[1, 2]], new Float32Array(2), 1), meansHash: new Uint8Array(32).fill(1) };
-    await expect(mergePartials(each([a, b]), 0, 2)).rejects.toThrow('(object-damaged)');
+    await expect(mergePartials(each([a, b]), 0, 2)).rejects.toThrow('(means-differ)');
   });
 
   it('refuses moments of another width', () => {

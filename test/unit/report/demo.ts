@@ -58,7 +58,7 @@ export function demoPlan(demo: Demo): Plan {
     definition,
     definitionSha256: hash('d'),
     provider: { name: 'isolate', version: 'onnxruntime-web 1.30.0' },
-    code: { activate: hash('a'), reduce: hash('c') },
+    code: { activate: hash('a'), reduce: hash('c'), inspect: hash('i') },
     data: {
       sha256: hash('e'),
       chunksSha256: hash('f'),
