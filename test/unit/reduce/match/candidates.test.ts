@@ -3,6 +3,28 @@ import { expect, it } from 'vitest';
 import { CandidateLists } from '../../../../src/reduce/match/candidates.ts';
 import { uniforms } from './problems.ts';
 
+it('findBest(row): the two best columns at the present prices, by lists old and new', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 300 }), fc.constantFrom(2, 1e6), fc.nat(1e6), (columns, levels, seed) => {
+      const values = uniforms(seed, columns).map((x) => Math.floor(levels * x) / levels);
+      const price = new Float64Array(columns);
+      const lists = new CandidateLists(values, 1, columns, price);
+      // the best is outbid each time, until no column of the first list is among the best
+      for (let round = 0; round < 150; round++) {
+        lists.findBest(0);
+        const margins = values.map((value, j) => value - price[j]!);
+        const sorted = margins.slice().sort().reverse();
+        expect([lists.best, lists.second]).toEqual([sorted[0], sorted[1] ?? -Infinity]);
+        expect(margins[lists.bestColumn]).toBe(lists.best);
+        if (columns > 1) expect(margins[lists.secondColumn]).toBe(lists.second);
+        expect(lists.bestColumn).not.toBe(lists.secondColumn);
+        price[lists.bestColumn]! += 0.5;
+      }
+    }),
+    { seed: 1, numRuns: 40 },
+  );
+});
+
 it('CandidateLists: no column outside a list beats its bound, also after prices rose; the two best are in a new list', () => {
   fc.assert(
     fc.property(
