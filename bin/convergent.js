@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Starts the command line, with the bundled Node where the system's is too old. Plain JavaScript that
-// any Node from 12 on can run; everything else is in dist/cli.js.
+// any Node from 16 on can run; everything else is in dist/cli.js.
 import { createRequire } from 'node:module';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

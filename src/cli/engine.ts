@@ -8,13 +8,10 @@ import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import { fromRecord, PipelineError } from '../errors.ts';
 import type { ErrorRecord } from '../errors.ts';
-import { BUCKET, DEAD_LETTER_QUEUE, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
+import { BUCKET, COMPATIBILITY_DATE, DEAD_LETTER_QUEUE, MAX_RETRIES, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
 const WASM = 'ort-wasm-simd-threaded.wasm';
-/** Same as in wrangler.toml. */
-const COMPATIBILITY_DATE = '2026-07-01';
-const MAX_RETRIES = 3;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Engine {

@@ -1,8 +1,11 @@
 /** `convergent layers`: the values of a model that can be compared, with their measured shapes. */
+import { fromUnknown, PipelineError } from '../errors.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
+import type { Dim } from '../onnx/value.ts';
 import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection, TapInspection } from '../inspect/inspect.ts';
 import { readRows } from '../inspect/layout.ts';
+import type { RowReading } from '../inspect/layout.ts';
 import { unitsOf } from '../inspect/units.ts';
 import { modelRow } from '../plan/layers.ts';
 import type { Command } from './command.ts';
@@ -51,8 +54,21 @@ export async function inspectFile(path: string, dataPath: string | undefined): P
   const { dims } = networkInput(parseModel(bytes));
   if (dataPath === undefined) return inspectModel(bytes, await nodeRuntime());
   const { rowShape } = readProbeHeader(dataPath);
-  const { shape } = readRows(rowShape, undefined, modelRow(dims, rowShape), 'nchw');
+  const { shape } = rowsOf(rowShape, modelRow(dims, rowShape));
   return inspectModel(bytes, await nodeRuntime(), { inputShape: shape });
+}
+
+// these commands take no layout: where the shapes don't tell, only a pipeline file can
+function rowsOf(rowShape: number[], inputRow: Dim[]): RowReading {
+  try {
+    return readRows(rowShape, undefined, inputRow, 'nchw');
+  } catch (thrown) {
+    const error = fromUnknown(thrown);
+    throw new PipelineError(error.code, error.plainMessage, {
+      hint: 'write a pipeline file with probe.layout, and see convergent plan',
+      cause: thrown,
+    });
+  }
 }
 
 /** A tap as people name it: by its node where that has a name of its own, else by its tensor. */

@@ -1,5 +1,8 @@
-/** Names shared by wrangler.toml and the local engine. */
+/** What wrangler.toml and the local engine must agree on; a test compares them. */
 export const TASK_QUEUE = 'convergent-tasks';
 export const DEAD_LETTER_QUEUE = 'convergent-dead-letters';
 export const WORKFLOW = 'convergent-run';
 export const BUCKET = 'convergent';
+export const COMPATIBILITY_DATE = '2026-07-01';
+/** Deliveries of a message after the first, before it is a dead letter. */
+export const MAX_RETRIES = 3;

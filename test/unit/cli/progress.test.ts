@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { duration, progressText } from '../../../src/cli/progress.ts';
+import type { TaskKind } from '../../../src/plan/plan.ts';
+import type { ProgressSummary } from '../../../src/runtime/protocol.ts';
+
+const planned = new Map<TaskKind, number>([
+  ['pilot', 1],
+  ['activate', 20],
+  ['merge', 9],
+]);
+const summary = (change: Partial<ProgressSummary>): ProgressSummary => ({
+  attempt: 1,
+  total: 30,
+  reused: 0,
+  computed: [],
+  failure: null,
+  ...change,
+});
+
+describe('progressText(summary, planned, elapsedSeconds)', () => {
+  it('says that it looks, before it knows what is there', () => {
+    expect(progressText(summary({ reused: null }), planned, 1)).toBe('looking for finished tasks');
+  });
+
+  it('estimates the time left from the tasks of each kind so far', () => {
+    const computed: ProgressSummary['computed'] = [
+      { kind: 'pilot', tasks: 1, seconds: 1 },
+      { kind: 'activate', tasks: 10, seconds: 30 },
+    ];
+    // ten more of three seconds, and nine of a kind that is not known yet
+    expect(progressText(summary({ computed }), planned, 31)).toBe(
+      '11/30 tasks · activate · about 31 s left · 31 s so far',
+    );
+  });
+
+  it('counts reused tasks as done, and their time as spared', () => {
+    const computed: ProgressSummary['computed'] = [{ kind: 'activate', tasks: 5, seconds: 10 }];
+    expect(progressText(summary({ reused: 11, computed }), planned, 10)).toBe(
+      '16/30 tasks · 11 reused · activate · about 11 s left · 10 s so far',
+    );
+  });
+
+  it('ends with the report', () => {
+    expect(progressText(summary({ reused: 30 }), planned, 2)).toBe('30/30 tasks · 30 reused · writing the report');
+  });
+});
+
+describe('duration(seconds)', () => {
+  it.each([
+    [0, '0 s'],
+    [59.2, '1 min 0 s'],
+    [75, '1 min 15 s'],
+    [7260, '2 h 1 min'],
+  ])('%d: %s', (seconds, text) => {
+    expect(duration(seconds)).toBe(text);
+  });
+});
