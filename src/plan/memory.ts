@@ -18,8 +18,8 @@ export const ALLOWED_BYTES = 128 * MIB;
 export const RESERVED_BYTES = 36 * MIB;
 /** Wasm heap that a loaded model takes per byte of its weights: measured on AlexNet and ViT-B/32, onnxruntime-web 1.30. */
 const LOADED_PER_WEIGHT = 2.2;
-/** Largest batch the plan chooses by itself: an image group's block of rows. */
-const MOST_BATCH = 50;
+/** Largest batch: half an image group's block of rows. Larger ones leave more garbage behind than an isolate has room for. */
+const MOST_BATCH = 25;
 /** float32 products over more samples than this lose digits (methods, trap 1). */
 const MOST_SAMPLES = 65_536;
 
@@ -32,7 +32,7 @@ export interface MemoryEstimate {
 }
 
 /**
- * Chooses the batch: at most `shard.batch`, 50 and what keeps products below 65,536 samples, and such that the task fits.
+ * Chooses the batch: at most `shard.batch`, 25 and what keeps products below 65,536 samples, and such that the task fits.
  * @throws PipelineError `plan-too-large` with projected, allowed and reserved amounts
  */
 export function chooseBatch(

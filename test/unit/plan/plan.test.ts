@@ -195,7 +195,7 @@ describe('makePlan refuses', () => {
     const hungry = inspection('a', { peakActivationBytes: 5 * MIB });
     const { batch, memory } = await makePlan(inputs('', { models: [hungry, inspection('b')] }));
     expect(batch).toBeGreaterThan(1);
-    expect(batch).toBeLessThan(50);
+    expect(batch).toBeLessThan(25);
     expect(memory.projectedBytes + memory.reservedBytes).toBeLessThanOrEqual(memory.allowedBytes);
     // float32 products hold at most 65,536 samples
     const wide = [inspection('a'), inspection('b')].map((model) => ({
