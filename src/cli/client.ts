@@ -57,8 +57,7 @@ export async function follow(
     // until the attempt begins, what is known is of the one before
     const begun = status.progress.attempt === attempt;
     if (begun && reused !== null) {
-      const computed = status.progress.computed.reduce((total, { tasks }) => total + tasks, 0);
-      soFar.tasks = { total: plan.tasks.length, reused, computed };
+      soFar.tasks = { total: plan.tasks.length, reused, computed: status.progress.done };
       if (!toldReused && reused > 0) display.say(`reuses ${reused} of ${plan.tasks.length} tasks, finished before`);
       toldReused = true;
     }

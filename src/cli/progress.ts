@@ -53,15 +53,14 @@ export function progressText(
   planned: ReadonlyMap<TaskKind, number>,
   elapsedSeconds: number,
 ): string {
-  const computed = summary.computed.reduce((total, { tasks }) => total + tasks, 0);
   const reused = summary.reused ?? 0;
-  const done = Math.min(summary.total, computed + reused);
+  const done = Math.min(summary.total, summary.done + reused);
   if (summary.total === 0 || summary.reused === null) return 'looking for finished tasks';
   const parts = [`${done}/${summary.total} tasks`];
   if (reused > 0) parts.push(`${reused} reused`);
   if (done === summary.total) return [...parts, 'writing the report'].join(' · ');
   parts.push(stageOf(summary, planned));
-  if (computed > 0) parts.push(`about ${duration(secondsLeft(summary, planned))} left`);
+  if (summary.done > 0) parts.push(`about ${duration(secondsLeft(summary, planned))} left`);
   parts.push(`${duration(elapsedSeconds)} so far`);
   return parts.join(' · ');
 }

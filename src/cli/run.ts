@@ -128,7 +128,7 @@ export async function runPipeline(
       const warnings = await timed(seconds, 'write', () => writeResults(engine!, planHash, files, output.write));
       const total = plan.tasks.length;
       const reused = status.progress.reused ?? 0;
-      const tasks = { total, reused, computed: total - reused };
+      const tasks = { total, reused, computed: status.progress.done };
       seconds.total = round((Date.now() - started) / 1000);
       const report: RunReport = { run, digest, out, tasks, seconds, warnings };
       const written = files.map(({ path }) => path);

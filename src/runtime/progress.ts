@@ -74,7 +74,7 @@ export class RunProgress extends DurableObject<Env> {
         task,
       );
     }
-    if (this.#open() === 0) await this.#wake();
+    if (this.#count('open') === 0) await this.#wake();
   }
 
   /** A task found an input missing or damaged: it is neither done nor failed, unless this never ends. */
@@ -84,7 +84,7 @@ export class RunProgress extends DurableObject<Env> {
     this.#setFact(`lost ${task}`, times);
     if (times > MOST_LOOKS) return this.fail(attempt, error);
     this.#setState(task, 'lost');
-    if (this.#open() === 0) await this.#wake();
+    if (this.#count('open') === 0) await this.#wake();
   }
 
   /** A task failed and will be tried again; the reason is kept for the dead-letter consumer. */
@@ -119,6 +119,7 @@ export class RunProgress extends DurableObject<Env> {
       attempt: this.#fact('attempt') ?? 0,
       total: this.#fact('total') ?? 0,
       reused: this.#fact('reused') ?? null,
+      done: this.#count('done'),
       computed,
       failure: this.#fact<ErrorRecord>('failure') ?? null,
     };
@@ -140,9 +141,10 @@ export class RunProgress extends DurableObject<Env> {
     );
   }
 
-  #open(): number {
-    return this.ctx.storage.sql.exec<{ open: number }>("SELECT count(*) AS open FROM tasks WHERE state = 'open'").one()
-      .open;
+  #count(state: 'open' | 'done'): number {
+    return this.ctx.storage.sql
+      .exec<{ tasks: number }>('SELECT count(*) AS tasks FROM tasks WHERE state = ?', state)
+      .one().tasks;
   }
 
   // an event says "look again"; a workflow that has ended or sleeps cannot be told, and need not be

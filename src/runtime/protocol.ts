@@ -22,6 +22,8 @@ export interface ProgressSummary {
   total: number;
   /** Valid objects found when the attempt started; null until they are counted. */
   reused: number | null;
+  /** Tasks that ended since with their object in the bucket: a set, so that no delivery counts twice. */
+  done: number;
   /** Tasks computed since and the seconds they took, by kind. */
   computed: { kind: TaskKind; tasks: number; seconds: number }[];
   failure: ErrorRecord | null;

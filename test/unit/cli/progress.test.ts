@@ -12,6 +12,7 @@ const summary = (change: Partial<ProgressSummary>): ProgressSummary => ({
   attempt: 1,
   total: 30,
   reused: 0,
+  done: 0,
   computed: [],
   failure: null,
   ...change,
@@ -28,14 +29,14 @@ describe('progressText(summary, planned, elapsedSeconds)', () => {
       { kind: 'activate', tasks: 10, seconds: 30 },
     ];
     // ten more of three seconds, and nine of a kind that is not known yet
-    expect(progressText(summary({ computed }), planned, 31)).toBe(
+    expect(progressText(summary({ done: 11, computed }), planned, 31)).toBe(
       '11/30 tasks · activate · about 31 s left · 31 s so far',
     );
   });
 
   it('counts reused tasks as done, and their time as spared', () => {
     const computed: ProgressSummary['computed'] = [{ kind: 'activate', tasks: 5, seconds: 10 }];
-    expect(progressText(summary({ reused: 11, computed }), planned, 10)).toBe(
+    expect(progressText(summary({ reused: 11, done: 5, computed }), planned, 10)).toBe(
       '16/30 tasks · 11 reused · activate · about 11 s left · 10 s so far',
     );
   });
