@@ -4,6 +4,7 @@ import { createReadStream, openSync, closeSync, readFileSync, readSync, statSync
 import { PipelineError } from '../errors.ts';
 import type { Place } from '../errors.ts';
 import { NPY_HEADER_MOST_BYTES, parseNpyHeader } from '../numeric/npy.ts';
+import { located } from '../plan/layers.ts';
 import type { PlannedData } from '../plan/plan.ts';
 import { CHUNK_BYTES } from '../runtime/limits.ts';
 
@@ -52,7 +53,7 @@ export function readProbeHeader(
   } finally {
     closeSync(file);
   }
-  try {
+  return located(place ?? { file: path }, () => {
     const { dtype, shape, offset } = parseNpyHeader(head, path, sizeBytes, ['uint8', 'float32']);
     const [rows, ...rowShape] = shape;
     if (rows === undefined || rowShape.length === 0) {
@@ -62,11 +63,7 @@ export function readProbeHeader(
       );
     }
     return { sizeBytes, dtype: dtype as PlannedData['dtype'], rowShape, offset, rows };
-  } catch (error) {
-    if (error instanceof PipelineError && !error.place)
-      throw new PipelineError(error.code, error.plainMessage, { place, hint: error.hint, cause: error });
-    throw error;
-  }
+  });
 }
 
 /** Reads probe data once, front to back: its hash and its chunks' hashes. Memory does not grow with the file. */
