@@ -1,4 +1,5 @@
-// Builds dist/: the command line (cli.js), the Worker (worker.js and its wasm) and the report's page script.
+// Builds dist/: the command line (cli.js), the compute server (compute.js, child.js), the Worker (worker.js and its
+// wasm) and the report's page script.
 // Each kind of task has its own code hash, taken from its own minified bundle, so that a change of the
 // page or of the command line leaves every stored task valid.
 import { createHash } from 'node:crypto';
@@ -11,6 +12,12 @@ import { build } from 'esbuild';
 const ROOT = import.meta.dirname;
 const WASM = 'ort-wasm-simd-threaded.wasm';
 const wasmPath = createRequire(import.meta.url).resolve(`onnxruntime-web/${WASM}`);
+
+const NODE_ENTRIES = {
+  'src/cli/main.ts': 'cli.js',
+  'src/compute/main.ts': 'compute.js',
+  'src/compute/child.ts': 'child.js',
+};
 
 // the page is built first, and becomes a text in the Worker
 const PAGE_SCRIPT = 'dist/page.iife';
@@ -43,10 +50,15 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
   mkdirSync(out, { recursive: true });
   mkdirSync(join(ROOT, 'dist'), { recursive: true });
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  // the runtime's options count as code; its own version stands in the key beside the hash
+  const isolate = [await bundleOf('src/onnx/wasm.ts'), readFileSync(wasmPath)];
+  const native = [await bundleOf('src/compute/native.ts')];
+  const activate = await bundleOf('src/accumulate/accumulate.ts');
+  const reduce = await bundleOf('src/reduce/reduce.ts');
   const codeHashes = {
-    activate: await codeHash('src/runtime/activation.ts', wasmPath),
-    reduce: await codeHash('src/reduce/reduce.ts'),
-    inspect: await codeHash('src/inspect/inspect.ts', wasmPath),
+    isolate: { activate: hashOf(activate, ...isolate), reduce: hashOf(reduce, ...isolate) },
+    native: { activate: hashOf(activate, ...native), reduce: hashOf(reduce, ...native) },
+    inspect: hashOf(await bundleOf('src/inspect/inspect.ts'), ...isolate),
   };
   const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
   const page = await build({
@@ -69,18 +81,21 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
     define: { ...define, ...workerDefine },
   });
   copyFileSync(wasmPath, join(out, WASM));
-  await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['src/cli/main.ts'],
-    outfile: join(out, 'cli.js'),
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node22',
-    packages: 'external',
-    define,
-    logLevel: 'warning',
-  });
+  // what runs under Node: the command line, the compute server, and its child processes
+  for (const [entry, file] of Object.entries(NODE_ENTRIES)) {
+    await build({
+      absWorkingDir: ROOT,
+      entryPoints: [entry],
+      outfile: join(out, file),
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node22',
+      packages: 'external',
+      define,
+      logLevel: 'warning',
+    });
+  }
   writeFileSync(join(out, 'LICENSES.txt'), licencesOf([page, worker]));
   writeFileSync(join(out, 'code-hashes.json'), `${JSON.stringify(codeHashes, null, 2)}\n`);
 }
@@ -101,12 +116,16 @@ function licencesOf(builds) {
   return `This folder holds code of these packages.\n\n${texts.join(`\n${'-'.repeat(80)}\n\n`)}`;
 }
 
-// what the bytes of a kind of task depend on, and nothing else
-async function codeHash(entry, ...files) {
+// the code that a file reaches, minified: what the bytes of a kind of task depend on, and nothing else
+async function bundleOf(entry) {
   const options = { ...workerOptions, entryPoints: [entry], write: false, minify: true, legalComments: 'none' };
-  const { outputFiles } = await build(options);
-  const hash = createHash('sha256').update(outputFiles[0].contents);
-  for (const file of files) hash.update(readFileSync(file));
+  const { outputFiles } = await build({ ...options, external: [...options.external, 'onnxruntime-node'] });
+  return outputFiles[0].contents;
+}
+
+function hashOf(...contents) {
+  const hash = createHash('sha256');
+  for (const content of contents) hash.update(content);
   return hash.digest('hex');
 }
 

@@ -10,13 +10,13 @@ const SOURCE = resolve(import.meta.dirname, '../src');
 
 const FLOOR = ['errors', 'numeric', 'onnx'];
 /** Stages in the order of the flow: each may import those before it. */
-const STAGES = ['definition', 'inspect', 'plan', 'activate', 'accumulate', 'reduce', 'report'];
+const STAGES = ['definition', 'inspect', 'plan', 'activate', 'accumulate', 'reduce', 'task', 'report'];
 const SHELL = ['runtime', 'compute', 'cli', 'worker'];
 /** Packages that only one file, or only some folders, may name. */
 const PLATFORM: [named: RegExp, may: (file: string) => boolean][] = [
   [/^cloudflare:/, (file) => file.startsWith('runtime/') || file === 'worker.ts'],
   [/^onnxruntime-web$|^onnxruntime-web\/wasm$/, (file) => file === 'onnx/wasm.ts'],
-  [/^onnxruntime-web\/.*\.wasm$/, (file) => file === 'runtime/activation.ts'],
+  [/^onnxruntime-web\/.*\.wasm$/, (file) => file === 'runtime/isolate.ts'],
   [/^onnxruntime-node$/, (file) => file === 'compute/native.ts'],
   [/^miniflare$/, (file) => file === 'cli/engine.ts'],
   [/^node:/, (file) => file.startsWith('cli/') || file.startsWith('compute/')],

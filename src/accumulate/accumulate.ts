@@ -1,143 +1,151 @@
 /**
- * Accumulate stage. Takes the taps of one task, batch by batch; gives its Partial (or, for the pilot,
- * the provisional means). The products run in ONNX Runtime, in a moment graph of our own, so that only
- * C × C numbers leave the runtime; across batches they are added in float64.
+ * Accumulate stage. Takes the taps of one task, batch by batch; gives the members of its Partial (or, for a pilot, the
+ * provisional means). Products run in ONNX Runtime, a few thousand samples at a time; across them they are added in
+ * float64. Guarantees: memory doesn't grow with the rows of a task, except where rows are what is kept.
  */
 import { activateShard } from '../activate/activate.ts';
-import type { OpenNetworks, ProbeSource, TapBatch } from '../activate/activate.ts';
+import type { OpenNetworks, ProbeRows } from '../activate/activate.ts';
 import { PipelineError } from '../errors.ts';
-import { writeNpz } from '../numeric/npz.ts';
-import { triangleIndex } from '../numeric/triangle.ts';
-import { momentModel, momentNames } from '../onnx/moments.ts';
-import type { FloatTensor, OnnxRuntime, OnnxSession } from '../onnx/session.ts';
-import { positionCount, unitOffsets } from '../plan/layers.ts';
+import type { NpzMembers } from '../numeric/npz.ts';
+import type { ProductSession } from '../onnx/product.ts';
 import type { Plan, Task } from '../plan/plan.ts';
-import { emptyMoments, partialMembers } from './partial.ts';
-import type { LayerMoments } from './partial.ts';
+import { productSamples, rowsOf } from '../plan/work.ts';
+import { addProducts, emptyMoments, layerUnits } from './moments.ts';
+import type { LayerUnits, Moments } from './moments.ts';
+import { formOf, partialMembers } from './partial.ts';
+import type { LayerPart } from './partial.ts';
 import { meansMembers } from './pilot.ts';
 import type { ProvisionalMeans } from './pilot.ts';
+import { emptyRows, fillRows } from './rows.ts';
+import { LayerSamples } from './samples.ts';
+import type { TakeSamples } from './samples.ts';
 
 export type ActivationTask = Extract<Task, { kind: 'pilot' | 'activate' }>;
 
-/** The moment graph of a plan as a session: taps of all networks in, joint moments of every layer out. */
-export function openMoments(
-  plan: Plan,
-  runtime: OnnxRuntime,
-  means: readonly Float32Array[] | null,
-): Promise<OnnxSession> {
-  return runtime.createSession(
-    momentModel({
-      layers: plan.layers.map((layer, index) => ({
-        taps: layer.taps,
-        positions: positionCount(layer),
-        ...(layer.sampled ? { sampledPositions: layer.sampled } : {}),
-        means: means ? means[index]! : new Float32Array(unitOffsets(layer).at(-1)!),
-      })),
-    }),
+/** The units of one layer in the networks of a set. */
+export function unitsInSet(plan: Plan, set: number, layer: number): LayerUnits {
+  const { networks } = plan.sets[set]!;
+  return layerUnits(
+    networks,
+    networks.map((network) => plan.layers[layer]!.taps[network]!.units),
   );
 }
 
-/** Runs the pilot task with a moment session of zero means; gives the .npz of provisional means. */
+/** Runs a pilot task; gives the members of the provisional means. */
 export async function runPilotTask(
   plan: Plan,
   task: ActivationTask,
   networks: OpenNetworks,
-  moments: OnnxSession,
-  source: ProbeSource,
-): Promise<Uint8Array> {
-  const layers = await sumMoments(plan, task, networks, moments, source);
-  const means = layers.map(({ moments: sums, samples, min }) => {
-    // Σ x is the last column of the triangle
-    const units = min.length;
-    return Float32Array.from({ length: units }, (_, i) => sums[triangleIndex(units + 1, i, units)]! / samples);
+  source: ProbeRows,
+): Promise<NpzMembers> {
+  const { layers, provider } = plan.sets[task.set]!;
+  const all = layers.map((layer) => {
+    const units = unitsInSet(plan, task.set, layer);
+    const sum = new Float64Array(units.offsets.at(-1)!);
+    // means alone need no products: samples are summed as they come, unshifted
+    const take: TakeSamples = (y, k) => {
+      for (let unit = 0; unit < sum.length; unit++) {
+        let own = 0;
+        for (let s = unit * k; s < (unit + 1) * k; s++) own += y[s]!;
+        sum[unit]! += own;
+      }
+      if (!sum.every(Number.isFinite)) samples.requireFinite(y, k, plan.networks);
+      return Promise.resolve();
+    };
+    const planned = plan.layers[layer]!;
+    const capacity = productSamples(provider, rowsOf(task.ranges) * planned.positions);
+    const means = new Float32Array(sum.length);
+    const samples = new LayerSamples(planned, units, means, capacity, take);
+    return { layer, units, sum, samples };
   });
-  return writeNpz(meansMembers(means));
+  await feed(plan, task, networks, source, all);
+  const byLayer = new Map(
+    all.map(({ layer, units, sum }) => {
+      const count = rowsOf(task.ranges) * plan.layers[layer]!.positions;
+      const means = Float32Array.from(sum, (value) => value / count);
+      const own = units.networks.map((n, at) => [n, means.slice(units.offsets[at]!, units.offsets[at + 1]!)] as const);
+      return [layer, new Map(own)];
+    }),
+  );
+  return meansMembers(byLayer);
 }
 
-/** Runs an activation task with a moment session that subtracts `means`; gives the .npz of its Partial. */
+/** Runs an activation task, with samples shifted by `means`; gives the members of its Partial. */
 export async function runActivationTask(
   plan: Plan,
   task: ActivationTask,
   networks: OpenNetworks,
-  moments: OnnxSession,
+  product: ProductSession,
   means: ProvisionalMeans,
-  source: ProbeSource,
-): Promise<Uint8Array> {
-  const layers = await sumMoments(plan, task, networks, moments, source);
-  const rows = task.ranges.reduce((total, [start, end]) => total + end - start, 0);
-  return writeNpz(partialMembers({ rows, meansHash: means.hash, layers: new Map(layers.entries()) }));
+  source: ProbeRows,
+): Promise<NpzMembers> {
+  const { layers, provider } = plan.sets[task.set]!;
+  const rows = rowsOf(task.ranges);
+  const all = layers.map((layer) => {
+    const planned = plan.layers[layer]!;
+    const units = unitsInSet(plan, task.set, layer);
+    const count = rows * planned.positions;
+    const keepsRows = formOf(count, units) === 'rows';
+    const moments = keepsRows ? null : emptyMoments(units);
+    const kept = keepsRows ? emptyRows(units, count) : null;
+    let filled = 0;
+    const take: TakeSamples = async (y, k) => {
+      if (moments) {
+        await addProducts(moments, units, y, k, product);
+        if (!finite(moments)) requireFinite(plan, layer, samples, y, k);
+      } else {
+        samples.requireFinite(y, k, plan.networks);
+        fillRows(kept!, units, y, k, filled);
+        filled += k;
+      }
+    };
+    const joined = joinedMeans(units, means.byLayer.get(layer)!);
+    const capacity = productSamples(provider, count);
+    const samples = new LayerSamples(planned, units, joined, capacity, take);
+    return { layer, units, count, moments, kept, samples };
+  });
+  await feed(plan, task, networks, source, all);
+  const parts = new Map(
+    all.map(({ layer, units, count, moments, kept, samples }): [number, LayerPart] => {
+      const split = <T>(values: { subarray(start: number, end: number): T }): Map<number, T> =>
+        new Map(units.networks.map((n, at) => [n, values.subarray(units.offsets[at]!, units.offsets[at + 1]!)]));
+      const byNetwork = kept && new Map(units.networks.map((network, at) => [network, kept[at]!]));
+      return [layer, { samples: count, min: split(samples.min), max: split(samples.max), moments, rows: byNetwork }];
+    }),
+  );
+  return partialMembers({ rows, meansHash: means.hash, layers: parts });
 }
 
-async function sumMoments(
+// every batch of a task to every layer
+async function feed(
   plan: Plan,
   task: ActivationTask,
   networks: OpenNetworks,
-  moments: OnnxSession,
-  source: ProbeSource,
-): Promise<LayerMoments[]> {
-  const sums = plan.layers.map((layer) => emptyMoments(unitOffsets(layer).at(-1)!));
-  for await (const batch of activateShard(plan, task.ranges, networks, source)) {
-    const feeds: Record<string, FloatTensor> = {};
-    for (const [layer, taps] of batch.taps.entries()) {
-      for (const [network, tap] of taps.entries()) feeds[momentNames.tap(layer, network)] = tap;
-    }
-    const outputs = await moments.run(feeds);
-    for (const [layer, into] of sums.entries()) {
-      const joint = outputs[momentNames.moments(layer)]!.data;
-      const min = outputs[momentNames.min(layer)]!.data;
-      const max = outputs[momentNames.max(layer)]!.data;
-      requireFinite(plan, layer, batch, joint);
-      addBatch(into, joint, min, max, batch.rows.length * plan.layers[layer]!.positions);
-    }
+  source: ProbeRows,
+  layers: readonly { samples: LayerSamples }[],
+): Promise<void> {
+  for await (const batch of activateShard(plan, task.set, task.ranges, networks, source)) {
+    for (const [index, { samples }] of layers.entries()) await samples.append(batch, batch.taps[index]!);
   }
-  return sums;
+  for (const { samples } of layers) await samples.end();
 }
 
-// adds the upper triangle of a float32 [(C+1) × (C+1)] product to the float64 sums
-function addBatch(
-  into: LayerMoments,
-  joint: Float32Array,
-  min: Float32Array,
-  max: Float32Array,
-  samples: number,
-): void {
-  const units = min.length;
-  into.samples += samples;
-  let at = 0;
-  for (let i = 0; i <= units; i++) {
-    const row = i * (units + 1);
-    for (let j = i; j <= units; j++) into.moments[at++]! += joint[row + j]!;
-  }
-  for (let i = 0; i < units; i++) {
-    into.min[i] = Math.min(into.min[i]!, min[i]!);
-    into.max[i] = Math.max(into.max[i]!, max[i]!);
-  }
+function joinedMeans(units: LayerUnits, byNetwork: ReadonlyMap<number, Float32Array>): Float32Array {
+  const joined = new Float32Array(units.offsets.at(-1)!);
+  for (const [at, network] of units.networks.entries()) joined.set(byNetwork.get(network)!, units.offsets[at]);
+  return joined;
 }
 
-// a NaN or an infinity anywhere in a unit reaches its own sum of squares; the taps then tell where it came from
-function requireFinite(plan: Plan, layer: number, batch: TapBatch, joint: Float32Array): void {
-  const size = Math.sqrt(joint.length);
-  let finite = true;
-  for (let i = 0; i < size; i++) finite &&= Number.isFinite(joint[i * size + i]);
-  if (finite) return;
-  const name = plan.layers[layer]!.name;
-  for (const [network, tap] of batch.taps[layer]!.entries()) {
-    const at = tap.data.findIndex((value) => !Number.isFinite(value));
-    if (at < 0) continue;
-    const row = batch.rows[Math.floor(at / (tap.data.length / tap.dims[0]!))];
-    throw new PipelineError(
-      'not-finite',
-      `expected finite activations; found ${tap.data[at]} at layer ${name} of ${plan.networks[network]!.name}, row ${row}`,
-      {
-        hint: 'check the preprocessing (scale, mean, std) and the model; rows count from 0',
-      },
-    );
-  }
+// a NaN or an infinity anywhere in a unit reaches its own sum of squares
+function finite({ squares }: Moments): boolean {
+  return [...squares.values()].every((own) => own.every(Number.isFinite));
+}
+
+function requireFinite(plan: Plan, layer: number, samples: LayerSamples, y: Float32Array, k: number): void {
+  samples.requireFinite(y, k, plan.networks);
   throw new PipelineError(
     'not-finite',
-    `expected sums of squares that float32 can hold; found activations too large at layer ${name}, rows ${batch.rows[0]} to ${batch.rows.at(-1)}`,
-    {
-      hint: 'tap a tensor with smaller activations',
-    },
+    `expected sums of squares that float32 can hold; found activations too large at layer ${plan.layers[layer]!.name}`,
+    { hint: 'tap a tensor with smaller activations' },
   );
 }

@@ -1,36 +1,59 @@
 /**
- * Provisional means: the document of the pilot task, one mean per unit from the first rows. Every
- * other task subtracts these before it forms products, so that float32 products keep their digits
- * (methods: an offset of 3 standard deviations costs |Δr| 2e-5, of 30 already 3e-3).
+ * Provisional means: the document of a pilot task, one mean per unit from the first rows. Every other task of its set
+ * subtracts these before it forms products, so that float32 products keep their digits (methods: an offset of 3
+ * standard deviations costs |Δr| 2e-5, of 30 already 3e-3).
  */
-import { readNpz, takeMember } from '../numeric/npz.ts';
-import type { NpyData } from '../numeric/npy.ts';
-import { unitOffsets } from '../plan/layers.ts';
+import { takeMember } from '../numeric/npz.ts';
+import type { NpzMembers } from '../numeric/npz.ts';
+import type { NpyArray } from '../numeric/npy.ts';
+import { sha256Hex } from '../numeric/hash.ts';
 import type { Plan } from '../plan/plan.ts';
 
 export interface ProvisionalMeans {
-  /** [32] SHA-256 over the float32 bytes of all layers in order, little-endian. */
+  /** [32] SHA-256 over the float32 bytes of all layers and networks in order, little-endian. */
   hash: Uint8Array;
-  /** By layer: float32 [units of all networks]. */
-  byLayer: Float32Array[];
+  /** By layer index, then index of network: float32 [units]. */
+  byLayer: Map<number, Map<number, Float32Array>>;
 }
+
+const memberName = (layer: number, network: number): string => `means_${layer}_${network}`;
 
 /** The members of the pilot's .npz. */
-export function meansMembers(byLayer: readonly Float32Array[]): Record<string, { data: NpyData; shape: number[] }> {
-  return Object.fromEntries(byLayer.map((means, layer) => [`means_${layer}`, { data: means, shape: [means.length] }]));
+export function meansMembers(byLayer: ProvisionalMeans['byLayer']): NpzMembers {
+  const members: NpzMembers = {};
+  for (const [layer, networks] of byLayer) {
+    for (const [network, means] of networks)
+      members[memberName(layer, network)] = { data: means, shape: [means.length] };
+  }
+  return members;
 }
 
-/** The provisional means from the pilot's object. @throws PipelineError `object-damaged` */
-export async function meansFrom(object: Uint8Array, plan: Plan): Promise<ProvisionalMeans> {
-  const members = await readNpz(object, undefined, 'pilot');
-  const byLayer = plan.layers.map((layer, index) =>
-    takeMember(members, `means_${index}`, 'float32', [unitOffsets(layer).at(-1)!]),
-  );
-  const bytes = new Uint8Array(byLayer.reduce((total, means) => total + means.byteLength, 0));
-  let at = 0;
-  for (const means of byLayer) {
-    bytes.set(new Uint8Array(means.buffer, means.byteOffset, means.byteLength), at);
-    at += means.byteLength;
+/** The provisional means of a set, from all members of the pilot's object. @throws PipelineError `object-damaged` */
+export async function meansFrom(
+  members: Readonly<Record<string, NpyArray>>,
+  plan: Plan,
+  set: number,
+): Promise<ProvisionalMeans> {
+  const { layers, networks } = plan.sets[set]!;
+  const byLayer: ProvisionalMeans['byLayer'] = new Map();
+  const parts: Uint8Array[] = [];
+  for (const layer of layers) {
+    const own = new Map<number, Float32Array>();
+    for (const network of networks) {
+      const means = takeMember(members, memberName(layer, network), 'float32', [
+        plan.layers[layer]!.taps[network]!.units,
+      ]);
+      own.set(network, means);
+      parts.push(new Uint8Array(means.buffer, means.byteOffset, means.byteLength));
+    }
+    byLayer.set(layer, own);
   }
-  return { hash: new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)), byLayer };
+  const bytes = new Uint8Array(parts.reduce((total, part) => total + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  const hex = await sha256Hex(bytes);
+  return { hash: Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16)), byLayer };
 }

@@ -3,49 +3,62 @@
  * Guarantees: every tap has the planned shape, rows stand in order, and nothing of a padded row is left.
  */
 import { PipelineError } from '../errors.ts';
+import type { RangeSource } from '../numeric/range.ts';
+import { inlineExternal } from '../onnx/external.ts';
 import { parseModel } from '../onnx/model.ts';
 import type { FloatTensor, OnnxRuntime, OnnxSession } from '../onnx/session.ts';
-import { tapModel } from '../onnx/tap.ts';
+import { pruneModel } from '../onnx/tap.ts';
 import type { RowRange } from '../plan/groups.ts';
 import type { PlannedNetwork } from '../plan/layers.ts';
 import type { Plan } from '../plan/plan.ts';
 import { requireFiniteRows, rowPreparer } from './prepare.ts';
 import type { RowPreparer } from './prepare.ts';
 
-/** Where a task's inputs come from; the shell implements it. */
-export interface ProbeSource {
-  /** The bytes of an ONNX file by content hash, verified. */
-  model(sha256: string): Promise<Uint8Array>;
-  /** The raw bytes of rows [start, end) of the probe data. */
+/** The probe data of a task. */
+export interface ProbeRows {
+  /** The raw bytes of rows [start, end). */
   rows(range: RowRange): Promise<Uint8Array>;
 }
 
-/** The taps of one batch: by layer, then network; the first axis of each counts the batch's rows. */
+/** The files of a plan's networks. */
+export interface NetworkFiles {
+  /** An ONNX file, or a file of its external data, by content hash. */
+  file(sha256: string): Promise<RangeSource>;
+}
+
+/**
+ * The taps of one batch: by layer of the set, then network of the set; the first axis of each counts the batch's rows.
+ * Valid until the next batch is asked for.
+ */
 export interface TapBatch {
   /** Which row of the probe data each row of the batch is. */
   rows: number[];
   taps: FloatTensor[][];
 }
 
-/** The networks of a plan, ready to run: one ONNX session each, returning its taps. */
+/** The networks of a set, ready to run: one ONNX session each, returning its taps; all in the set's order. */
 export interface OpenNetworks {
   sessions: OnnxSession[];
   preparers: RowPreparer[];
+  /** What each network gave for its last batch; a batch of as many rows is written over it. */
+  outputs: Outputs[];
   close(): Promise<void>;
 }
 
-/** Opens every network of the plan; the model's bytes are dropped as soon as its session stands. */
+type Outputs = { rows: number; tensors: Record<string, FloatTensor> } | undefined;
+
+/** Opens every network of a set; the model's bytes are dropped as soon as its session stands. */
 export async function openNetworks(
   plan: Plan,
+  set: number,
   runtime: OnnxRuntime,
-  source: Pick<ProbeSource, 'model'>,
+  files: NetworkFiles,
 ): Promise<OpenNetworks> {
   const sessions: OnnxSession[] = [];
-  for (const [index, network] of plan.networks.entries()) {
-    const bytes = await source.model(network.modelSha256);
-    const tapped = tapModel(parseModel(bytes), tapNames(plan, index));
+  const networks = plan.sets[set]!.networks;
+  for (const index of networks) {
     try {
-      sessions.push(await runtime.createSession(tapped));
+      sessions.push(await runtime.createSession(await tappedModel(plan, set, index, files)));
     } catch (error) {
       for (const session of sessions) await session.release();
       throw error;
@@ -53,42 +66,62 @@ export async function openNetworks(
   }
   return {
     sessions,
-    preparers: plan.networks.map((network) => rowPreparer(plan.data, network.preprocessing)),
+    preparers: networks.map((index) => rowPreparer(plan.data, plan.networks[index]!.preprocessing)),
+    outputs: networks.map(() => undefined),
     close: async () => {
       for (const session of sessions) await session.release();
     },
   };
 }
 
-/** Runs all networks over the rows of `ranges`, `plan.batch` rows at a time. */
+/** Runs the networks of a set over the rows of `ranges`, the set's batch at a time. */
 export async function* activateShard(
   plan: Plan,
+  set: number,
   ranges: readonly RowRange[],
   networks: OpenNetworks,
-  source: Pick<ProbeSource, 'rows'>,
+  source: ProbeRows,
 ): AsyncGenerator<TapBatch> {
-  for (const pieces of batchesOf(ranges, plan.batch)) {
+  const { networks: indices, layers, batch } = plan.sets[set]!;
+  for (const pieces of batchesOf(ranges, batch)) {
     const { bytes, rows } = await readPieces(plan, pieces, source);
     const prepared = new Map<string, Float32Array>();
     const outputs: Record<string, FloatTensor>[] = [];
-    for (const [index, network] of plan.networks.entries()) {
-      const { preprocessing } = network;
+    for (const [at, index] of indices.entries()) {
+      const network = plan.networks[index]!;
       // networks that want the same input share it
-      const { fixedBatch: _, input: __, ...reading } = preprocessing;
+      const { fixedBatch: _, input: __, ...reading } = network.preprocessing;
       const same = JSON.stringify(reading);
-      const input = prepared.get(same) ?? networks.preparers[index]!(bytes, rows.length);
+      const input = prepared.get(same) ?? networks.preparers[at]!(bytes, rows.length);
       prepared.set(same, input);
-      outputs.push(await runNetwork(network, networks.sessions[index]!, input, rows.length));
+      const kept = networks.outputs[at];
+      const into = kept?.rows === rows.length ? kept.tensors : undefined;
+      const tensors = await runNetwork(network, networks.sessions[at]!, input, rows.length, into);
+      networks.outputs[at] = { rows: rows.length, tensors };
+      outputs.push(tensors);
     }
-    const taps = plan.layers.map((layer) => layer.taps.map((tap, network) => outputs[network]![tap.valueName]!));
-    requireShapes(plan, taps, rows.length);
+    const taps = layers.map((layer) =>
+      indices.map((index, at) => {
+        const tap = outputs[at]![plan.layers[layer]!.taps[index]!.valueName]!;
+        requireShape(plan, layer, index, tap, rows.length);
+        return tap;
+      }),
+    );
     yield { rows, taps };
   }
 }
 
-/** The ONNX values that are exposed in one network, each once. */
-export function tapNames(plan: Plan, network: number): string[] {
-  return [...new Set(plan.layers.map((layer) => layer.taps[network]!.valueName))];
+// the network cut down to the set's taps, as a file; of external data only what they need is read
+async function tappedModel(plan: Plan, set: number, index: number, files: NetworkFiles): Promise<Uint8Array> {
+  const { modelSha256, externalData } = plan.networks[index]!;
+  const file = await files.file(modelSha256);
+  const model = parseModel(await file.read(0, file.size));
+  const names = plan.sets[set]!.layers.map((layer) => plan.layers[layer]!.taps[index]!.valueName);
+  return inlineExternal(pruneModel(model, [...new Set(names)]), (location) => {
+    const found = externalData.find((entry) => entry.location === location);
+    if (!found) throw new PipelineError('internal', `expected external data at ${location} in the plan`);
+    return files.file(found.sha256);
+  });
 }
 
 // pieces of ranges that together have `batch` rows, the last batch perhaps fewer
@@ -115,7 +148,7 @@ function batchesOf(ranges: readonly RowRange[], batch: number): RowRange[][] {
 async function readPieces(
   plan: Plan,
   pieces: readonly RowRange[],
-  source: Pick<ProbeSource, 'rows'>,
+  source: ProbeRows,
 ): Promise<{ bytes: Uint8Array; rows: number[] }> {
   const rows: number[] = [];
   const parts: Uint8Array[] = [];
@@ -141,9 +174,10 @@ async function runNetwork(
   session: OnnxSession,
   input: Float32Array,
   rows: number,
+  into: Record<string, FloatTensor> | undefined,
 ): Promise<Record<string, FloatTensor>> {
   const { input: name, shape, fixedBatch } = network.preprocessing;
-  if (fixedBatch === null) return session.run({ [name]: { data: input, dims: [rows, ...shape] } });
+  if (fixedBatch === null) return session.run({ [name]: { data: input, dims: [rows, ...shape] } }, undefined, into);
   const rowSize = input.length / rows;
   const parts: Record<string, FloatTensor>[] = [];
   for (let at = 0; at < rows; at += fixedBatch) {
@@ -180,23 +214,15 @@ function joinRows(tensors: readonly FloatTensor[]): FloatTensor {
 }
 
 // shapes were measured on two rows of zeros; data or batch may still move them
-function requireShapes(plan: Plan, taps: readonly FloatTensor[][], rows: number): void {
-  for (const [index, layer] of plan.layers.entries()) {
-    for (const [network, tap] of layer.taps.entries()) {
-      const { dims } = taps[index]![network]!;
-      const positions = dims.filter((_, axis) => axis !== 0 && axis !== tap.unitAxis);
-      if (
-        dims.length === tap.rank &&
-        dims[0] === rows &&
-        dims[tap.unitAxis] === tap.units &&
-        positions.join() === layer.positionShape.join()
-      )
-        continue;
-      throw new PipelineError(
-        'tap-unsupported',
-        `expected ${rows} rows of ${tap.units} units × ${layer.positionShape.join(' × ') || 1} positions at layer ${layer.name} of ${plan.networks[network]!.name}; found shape [${dims.join(', ')}]`,
-        { hint: 'tap a tensor whose first axis is the batch and whose shape does not depend on the data' },
-      );
-    }
-  }
+function requireShape(plan: Plan, layer: number, network: number, { dims }: FloatTensor, rows: number): void {
+  const { name, positionShape, taps } = plan.layers[layer]!;
+  const { rank, unitAxis, units } = taps[network]!;
+  const positions = dims.filter((_, axis) => axis !== 0 && axis !== unitAxis);
+  const fits = dims.length === rank && dims[0] === rows && dims[unitAxis] === units;
+  if (fits && positions.join() === positionShape.join()) return;
+  throw new PipelineError(
+    'tap-unsupported',
+    `expected ${rows} rows of ${units} units × ${positionShape.join(' × ') || 1} positions at layer ${name} of ${plan.networks[network]!.name}; found shape [${dims.join(', ')}]`,
+    { hint: 'tap a tensor whose first axis is the batch and whose shape does not depend on the data' },
+  );
 }

@@ -1,5 +1,5 @@
 /** The command line as a client of the Worker: sends inputs, follows a run, fetches results. */
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../errors.ts';
@@ -20,23 +20,26 @@ export interface RunSoFar {
 }
 
 /** Sends the models and the probe data that the bucket lacks; everything is named by its content. */
-export async function storeInputs(engine: Engine, { plan, modelPaths, probe }: Prepared): Promise<void> {
+export async function storeInputs(engine: Engine, { plan, modelPaths, probe, external }: Prepared): Promise<void> {
   // an input of another size is none
   const absent = async (name: string, bytes: number): Promise<boolean> =>
     (await engine.json<{ bytes: number | null }>(`/inputs/${name}`)).bytes !== bytes;
   const put = async (path: string, body: Uint8Array | ReadableStream, bytes: number): Promise<void> => {
     await engine.fetch(path, { method: 'PUT', body, headers: { 'content-length': String(bytes) } });
   };
+  const putFile = async (path: string, sha256: string, sizeBytes: number): Promise<void> => {
+    if (!(await absent(sha256, sizeBytes))) return;
+    await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(path)) as ReadableStream, sizeBytes);
+  };
   for (const [index, { modelSha256 }] of plan.networks.entries()) {
-    const bytes = new Uint8Array(readFileSync(modelPaths[index]!));
-    if (!(await absent(modelSha256, bytes.length))) continue;
-    await put(`/inputs/${modelSha256}`, bytes, bytes.length);
+    await putFile(modelPaths[index]!, modelSha256, statSync(modelPaths[index]!).size);
   }
-  const { sha256, sizeBytes } = plan.data;
-  if (await absent(`${sha256}.chunks`, probe.chunkHashes.length))
-    await put(`/inputs/${sha256}/chunks`, probe.chunkHashes, probe.chunkHashes.length);
-  if (await absent(sha256, sizeBytes))
-    await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(probe.path)) as ReadableStream, sizeBytes);
+  const data = { path: probe.path, ...plan.data, chunkHashes: probe.chunkHashes };
+  for (const { path, sha256, sizeBytes, chunkHashes } of [data, ...external]) {
+    if (await absent(`${sha256}.chunks`, chunkHashes.length))
+      await put(`/inputs/${sha256}/chunks`, chunkHashes, chunkHashes.length);
+    await putFile(path, sha256, sizeBytes);
+  }
 }
 
 /** Follows an attempt to its end; `soFar` learns of tasks as they finish. */

@@ -2,17 +2,30 @@
  * The local engine: the same Worker that is deployed, in miniflare, with its bucket, queue, workflow and
  * Durable Object persisted in the state folder.
  */
+import { randomBytes } from 'node:crypto';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare } from 'miniflare';
+import { startCompute } from '../compute/server.ts';
+import type { ComputeServer } from '../compute/server.ts';
 import { fromRecord, PipelineError } from '../errors.ts';
 import type { ErrorRecord } from '../errors.ts';
 import { BUCKET, COMPATIBILITY_DATE, DEAD_LETTER_QUEUE, MAX_RETRIES, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
 const WASM = 'ort-wasm-simd-threaded.wasm';
+/** Messages of one local batch where tasks run natively. */
+const NATIVE_BATCH = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** What the engine is started for. */
+export interface EngineOptions {
+  /** Whether tasks run natively: then the compute server is started and bound. */
+  native: boolean;
+  /** File of the Worker in `dist`. */
+  worker?: string;
+}
 
 export interface Engine {
   /** Sends a request to the Worker. @throws PipelineError as the Worker said */
@@ -30,7 +43,38 @@ export interface EngineRequest {
 }
 
 /** Starts the Worker on a locked state folder. `dist` is the folder of the built Worker. */
-export async function startEngine(statePath: string, dist: string, worker = 'worker.js'): Promise<Engine> {
+export async function startEngine(
+  statePath: string,
+  dist: string,
+  { native, worker = 'worker.js' }: EngineOptions,
+): Promise<Engine> {
+  const compute = native ? await startNative(statePath) : null;
+  try {
+    return await startWorker(statePath, dist, worker, compute);
+  } catch (error) {
+    await compute?.server.close(0);
+    throw error;
+  }
+}
+
+/** The compute server of this process, and what requests to it must carry. */
+interface NativeCompute {
+  server: ComputeServer;
+  token: string;
+}
+
+async function startNative(statePath: string): Promise<NativeCompute> {
+  // other users of the machine can reach the port, not the token
+  const token = randomBytes(32).toString('hex');
+  return { server: await startCompute({ cacheFolder: join(statePath, 'compute'), token }), token };
+}
+
+async function startWorker(
+  statePath: string,
+  dist: string,
+  worker: string,
+  compute: NativeCompute | null,
+): Promise<Engine> {
   // workerd inherits this, so that a later run on the same folder finds it
   process.env[STATE_MARK] = statePath;
   // left to itself, workerd collects old garbage only when the machine runs out of memory: 0.6 MB of
@@ -46,12 +90,21 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
     ],
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],
-    bindings: { LOCAL: 'yes' },
+    bindings: {
+      LOCAL: 'yes',
+      ...(compute && {
+        COMPUTE_TOKEN: compute.token,
+        // one more than run, so that the next task is there when a child is free
+        COMPUTE_TASKS_AT_ONCE: String(compute.server.children + 1),
+      }),
+    },
+    serviceBindings: compute ? { COMPUTE: { external: { address: new URL(compute.server.url).host, http: {} } } } : {},
     r2Buckets: { BUCKET },
     queueProducers: { TASKS: TASK_QUEUE },
     queueConsumers: {
       [TASK_QUEUE]: {
-        maxBatchSize: 1,
+        // the local queue takes the next batch when the last message is done: natively many run at once
+        maxBatchSize: compute ? NATIVE_BATCH : 1,
         maxBatchTimeout: 0,
         maxRetries: MAX_RETRIES,
         deadLetterQueue: DEAD_LETTER_QUEUE,
@@ -93,6 +146,7 @@ export async function startEngine(statePath: string, dist: string, worker = 'wor
     peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),
     stop: async () => {
       await miniflare.dispose();
+      await compute?.server.close(0);
       log.end();
     },
   };

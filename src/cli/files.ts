@@ -66,15 +66,32 @@ export function readProbeHeader(
   });
 }
 
-/** Reads probe data once, front to back: its hash and its chunks' hashes. Memory does not grow with the file. */
+/** The content of a file that is read by range: its hash, and the list of its chunks' hashes. */
+export interface HashedFile {
+  sha256: string;
+  sizeBytes: number;
+  chunksSha256: string;
+  /** [chunks × 32] */
+  chunkHashes: Uint8Array;
+}
+
+/** Reads probe data once, front to back: its hash and its chunks' hashes. */
 export async function readProbe(path: string, place?: Place): Promise<ProbeFile> {
   const { rows, ...header } = readProbeHeader(path, place);
+  const { sha256, chunksSha256, chunkHashes } = await hashFile(path);
+  return { path, data: { ...header, sha256, chunksSha256 }, rows, chunkHashes };
+}
+
+/** Hashes a file front to back. Memory does not grow with the file. */
+export async function hashFile(path: string): Promise<HashedFile> {
   const whole = createHash('sha256');
   const hashes: Buffer[] = [];
   let chunk = createHash('sha256');
   let filled = 0;
+  let sizeBytes = 0;
   for await (const piece of createReadStream(path, { highWaterMark: 16 * CHUNK_BYTES }) as AsyncIterable<Buffer>) {
     whole.update(piece);
+    sizeBytes += piece.length;
     for (let at = 0; at < piece.length;) {
       const take = Math.min(piece.length - at, CHUNK_BYTES - filled);
       chunk.update(piece.subarray(at, at + take));
@@ -90,5 +107,5 @@ export async function readProbe(path: string, place?: Place): Promise<ProbeFile>
   if (filled > 0) hashes.push(chunk.digest());
   const chunkHashes = Buffer.concat(hashes);
   const chunksSha256 = createHash('sha256').update(chunkHashes).digest('hex');
-  return { path, data: { ...header, sha256: whole.digest('hex'), chunksSha256 }, rows, chunkHashes };
+  return { sha256: whole.digest('hex'), sizeBytes, chunksSha256, chunkHashes };
 }

@@ -9,6 +9,7 @@ import type { RowReading } from '../inspect/layout.ts';
 import { unitsOf } from '../inspect/units.ts';
 import { modelRow } from '../plan/layers.ts';
 import type { Command } from './command.ts';
+import { besideModel } from './external.ts';
 import { readInput, readProbeHeader } from './files.ts';
 import { nodeRuntime } from './prepare.ts';
 
@@ -52,10 +53,11 @@ export const layersCommand: Command = {
 export async function inspectFile(path: string, dataPath: string | undefined): Promise<ModelInspection> {
   const bytes = readInput(path, 'a model');
   const { dims } = networkInput(parseModel(bytes));
-  if (dataPath === undefined) return inspectModel(bytes, await nodeRuntime());
+  const external = besideModel(path);
+  if (dataPath === undefined) return inspectModel(bytes, await nodeRuntime(), { external });
   const { rowShape } = readProbeHeader(dataPath);
   const { shape } = rowsOf(rowShape, modelRow(dims, rowShape));
-  return inspectModel(bytes, await nodeRuntime(), { inputShape: shape });
+  return inspectModel(bytes, await nodeRuntime(), { inputShape: shape, external });
 }
 
 // these commands take no layout: where the shapes don't tell, only a pipeline file can

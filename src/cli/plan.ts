@@ -1,7 +1,8 @@
 /** `convergent plan`: what a run would do, and whether it fits, without doing it. */
+import { BUDGETS } from '../plan/providers.ts';
 import { describePlan } from '../plan/describe.ts';
 import { tasksByKind } from './client.ts';
-import { STATE_DETAIL, STATE_OPTION, stateFolder } from './command.ts';
+import { COMPUTE_DETAIL, COMPUTE_OPTION, computeChoice, STATE_DETAIL, STATE_OPTION, stateFolder } from './command.ts';
 import type { Command } from './command.ts';
 import { preparePlan } from './prepare.ts';
 
@@ -9,14 +10,13 @@ const MIB = 2 ** 20;
 
 export const planCommand: Command = {
   name: 'plan',
-  usage: 'plan <pipeline.yaml> [--state <dir>] [--json]',
+  usage: 'plan <pipeline.yaml> [--state <dir>] [--compute <provider>] [--json]',
   summary: 'measures the layers and shows the tasks and memory of a run',
-  details: [STATE_DETAIL, '  --json         the whole plan, with every task and its key'],
+  details: [STATE_DETAIL, COMPUTE_DETAIL, '  --json         the whole plan, with every task and its key'],
   operands: 1,
-  options: STATE_OPTION,
+  options: { ...STATE_OPTION, ...COMPUTE_OPTION },
   run: async (invocation) => {
-    const { plan } = await preparePlan(invocation.positionals[0]!, stateFolder(invocation));
-    const { batch, projectedBytes, reservedBytes, allowedBytes } = plan.memory;
+    const { plan } = await preparePlan(invocation.positionals[0]!, stateFolder(invocation), computeChoice(invocation));
     const mib = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
     const lines = [
       describePlan(plan),
@@ -28,8 +28,13 @@ export const planCommand: Command = {
       '',
       ...[...tasksByKind(plan)].map(([kind, count]) => `  ${String(count).padStart(6)} ${kind}`),
       '',
-      `${plan.groups.count} image groups, the last ${plan.groups.count - plan.fitGroups} held out; ${plan.shardRows} rows a task, ${batch} rows a batch`,
-      `memory of a task: ${mib(projectedBytes)} projected + ${mib(reservedBytes)} reserved, ${mib(allowedBytes)} allowed (${plan.provider.name})`,
+      `${plan.groups.count} image groups, the last ${plan.groups.count - plan.fitGroups} held out`,
+      ...plan.sets.map((set) => {
+        const { allowedBytes, reservedBytes } = BUDGETS[set.provider];
+        const whole = set.networks.length === plan.networks.length && set.layers.length === plan.layers.length;
+        const who = `${set.networks.map((index) => plan.networks[index]!.name).join(', ')} at ${set.layers.map((index) => plan.layers[index]!.name).join(', ')}`;
+        return `${whole ? 'all networks and layers' : who}: ${set.provider} (${set.why}); ${set.shardRows} rows a task, ${set.batch} rows a batch; ${mib(set.projectedBytes)} projected + ${mib(reservedBytes)} reserved, ${mib(allowedBytes)} allowed`;
+      }),
     ];
     return { text: lines.join('\n'), json: plan };
   },

@@ -4,8 +4,10 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { nativeLoads } from '../compute/native.ts';
 import { parseDefinition } from '../definition/definition.ts';
 import type { Definition, ParsedDefinition } from '../definition/definition.ts';
+import { PipelineError } from '../errors.ts';
 import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
 import { readRows } from '../inspect/layout.ts';
@@ -15,9 +17,11 @@ import type { OnnxRuntime } from '../onnx/session.ts';
 import { loadWasmRuntime } from '../onnx/wasm.ts';
 import { located, modelRow } from '../plan/layers.ts';
 import { makePlan } from '../plan/plan.ts';
-import type { CodeHashes, Plan } from '../plan/plan.ts';
-import { readInput, readProbe } from './files.ts';
-import type { ProbeFile } from './files.ts';
+import type { CodeHashes, Plan, PlanInputs } from '../plan/plan.ts';
+import type { ProviderName } from '../plan/providers.ts';
+import { besideModel } from './external.ts';
+import { hashFile, readInput, readProbe, requireFile } from './files.ts';
+import type { HashedFile, ProbeFile } from './files.ts';
 
 declare const CODE_HASHES: CodeHashes;
 
@@ -36,6 +40,16 @@ export interface Prepared extends LoadedDefinition {
   plan: Plan;
   models: ModelInspection[];
   probe: ProbeFile;
+  /** Files of external data by content. */
+  external: ExternalFile[];
+  /** The inputs of the plan, for another one of the same pipeline. */
+  inputs: PlanInputs;
+}
+
+/** A file of weights beside a model. */
+export interface ExternalFile extends HashedFile {
+  path: string;
+  location: string;
 }
 
 /** @throws PipelineError `file-missing`, `definition-invalid` */
@@ -52,29 +66,63 @@ export async function loadDefinition(file: string): Promise<LoadedDefinition> {
   };
 }
 
-/** Definition to plan. `stateFolder` keeps inspections. @throws PipelineError as the stages say */
-export async function preparePlan(file: string, stateFolder: string): Promise<Prepared> {
+/**
+ * Definition to plan. `stateFolder` keeps inspections; `compute` goes before the file's own choice.
+ * @throws PipelineError as the stages say
+ */
+export async function preparePlan(
+  file: string,
+  stateFolder: string,
+  compute: ProviderName | undefined,
+): Promise<Prepared> {
   const loaded = await loadDefinition(file);
   const { definition, where } = loaded;
+  const choice = compute ?? definition.compute;
+  const native = choice === 'isolate' ? Promise.resolve(null) : nativeLoads();
   const probe = await readProbe(loaded.dataPath, where(['probe', 'data']));
   const runtime = await nodeRuntime();
   const models: ModelInspection[] = [];
+  const external: ExternalFile[][] = [];
   for (const [index, network] of definition.networks.entries()) {
     const place = where(['networks', network.name, 'model']);
-    const bytes = readInput(loaded.modelPaths[index]!, 'a model', place);
-    models.push(await located(place, () => inspectTaps(bytes, definition, index, probe, runtime, stateFolder)));
+    const path = loaded.modelPaths[index]!;
+    const bytes = readInput(path, 'a model', place);
+    const model = await located(place, () => inspectTaps(bytes, path, definition, index, probe, runtime, stateFolder));
+    models.push(model);
+    external.push(await located(place, () => hashExternal(path, model.externalData)));
   }
-  const plan = await makePlan({
+  const version = await native;
+  if (choice === 'native' && version === null) {
+    throw new PipelineError('usage', 'expected onnxruntime-node, which compute: native needs; it does not load here', {
+      place: compute === undefined ? where(['compute']) : undefined,
+      hint: 'install onnxruntime-node beside this package, or use compute: isolate',
+    });
+  }
+  const inputs: PlanInputs = {
     definition,
     definitionSha256: loaded.sha256,
     models,
+    externalData: external.map((files) =>
+      files.map(({ location, sha256, chunksSha256, sizeBytes }) => ({ location, sha256, chunksSha256, sizeBytes })),
+    ),
     data: probe.data,
     dataRows: probe.rows,
     code: CODE_HASHES,
-    provider: { name: 'isolate', version: runtime.version },
+    compute: choice ?? (version === null ? 'isolate' : 'native'),
+    versions: { isolate: runtime.version, ...(version !== null && { native: version }) },
     where,
-  });
-  return { ...loaded, plan, models, probe };
+  };
+  return { ...loaded, plan: await makePlan(inputs), models, probe, external: external.flat(), inputs };
+}
+
+async function hashExternal(modelPath: string, locations: readonly string[]): Promise<ExternalFile[]> {
+  const files: ExternalFile[] = [];
+  for (const location of locations) {
+    const path = join(dirname(modelPath), location);
+    requireFile(path, `weights of ${modelPath}`);
+    files.push({ path, location, ...(await hashFile(path)) });
+  }
+  return files;
 }
 
 /** ONNX Runtime in this process, the same build the Worker runs. */
@@ -85,6 +133,7 @@ export function nodeRuntime(): Promise<OnnxRuntime> {
 // the taps of one network on rows as the probe data gives them, measured once and kept
 async function inspectTaps(
   bytes: Uint8Array,
+  path: string,
   definition: Definition,
   index: number,
   probe: ProbeFile,
@@ -109,7 +158,7 @@ async function inspectTaps(
   } catch {
     // not there yet, or not whole
   }
-  const inspection = await inspectModel(bytes, runtime, { inputShape, taps });
+  const inspection = await inspectModel(bytes, runtime, { inputShape, taps, external: besideModel(path) });
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(`${file}.${process.pid}`, JSON.stringify(inspection));
   renameSync(`${file}.${process.pid}`, file);

@@ -7,10 +7,11 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fromRecord } from '../errors.ts';
 import { describePlan } from '../plan/describe.ts';
+import type { ProviderName } from '../plan/providers.ts';
 import type { FileEntry, TaskRecord } from '../runtime/protocol.ts';
 import { follow, storeInputs, writeResults } from './client.ts';
 import type { RunSoFar } from './client.ts';
-import { STATE_DETAIL, STATE_OPTION, stateFolder } from './command.ts';
+import { COMPUTE_DETAIL, COMPUTE_OPTION, computeChoice, STATE_DETAIL, STATE_OPTION, stateFolder } from './command.ts';
 import type { Command } from './command.ts';
 import { startEngine } from './engine.ts';
 import type { Engine } from './engine.ts';
@@ -28,6 +29,7 @@ export interface RunOptions {
   /** Default: convergent-out/<name>. */
   out: string | undefined;
   state: string;
+  compute: ProviderName | undefined;
   fresh: boolean;
 }
 
@@ -44,18 +46,19 @@ export interface RunReport {
 
 export const runCommand: Command = {
   name: 'run',
-  usage: 'run <pipeline.yaml> [--out <dir>] [--state <dir>] [--fresh] [--json]',
+  usage: 'run <pipeline.yaml> [--out <dir>] [--state <dir>] [--compute <provider>] [--fresh] [--json]',
   summary: 'compares the networks of a pipeline and writes the report',
   details: [
     '  --out <dir>    output folder (default convergent-out/<name>)',
     STATE_DETAIL,
+    COMPUTE_DETAIL,
     '  --fresh        first deletes what is finished of this plan, so that everything is computed anew',
     '  --json         one JSON document on stdout',
     '',
     'Killed at any moment, the same command goes on with every finished task.',
   ],
   operands: 1,
-  options: { ...STATE_OPTION, out: { type: 'string' }, fresh: { type: 'boolean' } },
+  options: { ...STATE_OPTION, ...COMPUTE_OPTION, out: { type: 'string' }, fresh: { type: 'boolean' } },
   run: async (invocation, { signal, soFar }) => {
     const { out, fresh } = invocation.options;
     // what isn't known yet is null, so that the document always has the same keys
@@ -64,6 +67,7 @@ export const runCommand: Command = {
       file: invocation.positionals[0]!,
       out: out as string | undefined,
       state: stateFolder(invocation),
+      compute: computeChoice(invocation),
       fresh: fresh === true,
     };
     const report = await runPipeline(options, progressDisplay(process.stderr), signal, soFar);
@@ -88,7 +92,7 @@ export async function runPipeline(
   try {
     if (state.ended.length > 0)
       display.say(`ended a workerd left over from a killed run (process ${state.ended.join(', ')})`);
-    const prepared = await timed(seconds, 'plan', () => preparePlan(options.file, state.path));
+    const prepared = await timed(seconds, 'plan', () => preparePlan(options.file, state.path, options.compute));
     const { plan } = prepared;
     const out = options.out ?? `convergent-out/${plan.definition.name}`;
     soFar.out = out;
@@ -96,7 +100,9 @@ export async function runPipeline(
     display.say(describePlan(plan));
     signal.throwIfAborted();
 
-    engine = await timed(seconds, 'start', () => startEngine(state.path, DIST));
+    engine = await timed(seconds, 'start', () =>
+      startEngine(state.path, DIST, { native: plan.providers.some(({ name }) => name === 'native') }),
+    );
     const { plan: planHash } = await engine.json<{ plan: string }>('/plans', {
       method: 'POST',
       body: JSON.stringify(plan),
@@ -222,7 +228,7 @@ function runJson(
     finished: new Date().toISOString(),
     host: hostname(),
     node: process.versions.node,
-    provider: plan.provider,
+    providers: plan.providers,
     file,
     data: dataPath,
     models: Object.fromEntries(plan.networks.map((network, index) => [network.name, modelPaths[index]])),
@@ -230,8 +236,16 @@ function runJson(
     tasks: report.tasks,
     seconds: report.seconds,
     files,
-    memory: { ...plan.memory, workerdPeakBytes: peakMemoryBytes },
-    computed: records.map(({ task, record }) => ({ id: plan.tasks[task]!.id, ...record })),
+    sets: plan.sets.map(({ networks, layers, ...set }) => ({
+      networks: networks.map((index) => plan.networks[index]!.name),
+      layers: layers.map((index) => plan.layers[index]!.name),
+      ...set,
+    })),
+    memory: { workerdPeakBytes: peakMemoryBytes },
+    computed: records.map(({ task, record }) => {
+      const { id, projectedBytes } = plan.tasks[task]!;
+      return { id, projectedBytes, ...record };
+    }),
   };
   return `${JSON.stringify(document, null, 2)}\n`;
 }

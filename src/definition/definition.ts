@@ -48,7 +48,10 @@ export interface Definition {
   positions: 'all' | { sample: number };
   shard: { rows?: number; batch?: number };
   match: boolean;
-  predict: false | { alphas: number[]; holdout: number };
+  /** Who runs the tasks; absent: whoever can. */
+  compute?: 'isolate' | 'native';
+  /** `targets`: absent, all up to 1,024 units, else a seeded 512. */
+  predict: false | { alphas: number[]; holdout: number; targets?: number | 'all' };
   cluster: false | { k: number; threshold: number };
   seed: number;
 }
@@ -85,7 +88,7 @@ export function parseDefinition(text: string, file: string): ParsedDefinition {
 
 // defaults and overrides spelled out; order from the tree, because objects move keys that look like numbers
 function resolve(written: PipelineFile, root: Tree): Definition {
-  const { name, probe, positions, shard, match, predict, cluster, seed } = written;
+  const { name, probe, positions, shard, compute, match, predict, cluster, seed } = written;
   const networks = keysOf(root, 'networks').map((key) => resolveNetwork(key, written));
   const layers = keysOf(root, 'layers').map((key) => resolveLayer(key, written, networks));
   const { data, layout, rows } = probe;
@@ -97,11 +100,18 @@ function resolve(written: PipelineFile, root: Tree): Definition {
     probe: { data, ...(layout && { layout }), ...(rows && { rows }) },
     positions,
     shard: { ...(shard.rows && { rows: shard.rows }), ...(shard.batch && { batch: shard.batch }) },
+    ...(compute && { compute }),
     match,
-    predict: predict === true ? defaults.predict : predict,
+    predict: resolvePredict(predict === true ? defaults.predict : predict),
     cluster: cluster === true ? defaults.cluster : cluster,
     seed,
   };
+}
+
+function resolvePredict(predict: ReturnType<typeof stageDefaults>['predict'] | false): Definition['predict'] {
+  if (predict === false) return false;
+  const { alphas, holdout, targets } = predict;
+  return { alphas, holdout, ...(targets !== undefined && { targets }) };
 }
 
 function resolveNetwork(name: string, { networks, probe }: PipelineFile): NetworkDefinition {

@@ -149,8 +149,15 @@ const predict = mapping(
       .lt(1)
       .default(DEFAULTS.holdout)
       .meta({ description: 'Share of the image groups to score instead of fitting; 0: fit on everything.' }),
+    targets: z
+      .union([z.literal('all'), whole(1, 'targets: 512')], says('all or a whole number ≥ 1', 'targets: 512'))
+      .optional()
+      .meta({
+        description:
+          'Units to predict in each network: all, or a seeded sample. Default: all up to 1,024 units, else 512.',
+      }),
   },
-  'a mapping with alphas and holdout',
+  'a mapping with alphas, holdout and targets',
   'predict: { alphas: [0.1, 0.01], holdout: 0.2 }',
 );
 
@@ -235,11 +242,17 @@ export const pipelineSchema = mapping(
       description: 'Positions of each image that count as samples: all, or { sample: n }, one seeded set per layer.',
     }),
     shard: shard.prefault({}).meta({ description: 'Upper bounds of the work per task; the plan chooses defaults.' }),
+    compute: z.enum(['isolate', 'native'], says('isolate or native', 'compute: native')).optional().meta({
+      description: 'Who runs the networks: ONNX Runtime in the Worker, or natively. Default: natively where it loads.',
+    }),
     match: z.boolean(says('true or false', 'match: false')).default(true).meta({
       description: 'One-to-one: matching of units.',
     }),
     predict: z
-      .union([z.boolean(), predict], says('false or a mapping with alphas and holdout', 'predict: { holdout: 0.2 }'))
+      .union(
+        [z.boolean(), predict],
+        says('false or a mapping with alphas, holdout and targets', 'predict: { holdout: 0.2 }'),
+      )
       .default(true)
       .meta({ description: 'One-to-many: sparse prediction. false switches it off.' }),
     cluster: z

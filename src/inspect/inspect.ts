@@ -1,11 +1,12 @@
 /**
  * Inspect stage. Takes a model's bytes; gives what the plan needs to know of it: its input, the taps
- * with shapes *measured* by running it on rows of zeros, and the memory it takes. Guarantees: every
- * tap is float32, depends on the input, and has the batch, and nothing else that grows with it, as
- * its first axis. Results are plain data, to be kept by model hash and input shape.
+ * with shapes *measured* by running it on rows of zeros, and the memory and work it takes. Guarantees:
+ * every tap is float32, depends on the input, and has the batch, and nothing else that grows with it,
+ * as its first axis. Results are plain data, to be kept by model hash and input shape.
  */
 import { PipelineError } from '../errors.ts';
 import { sha256Hex } from '../numeric/hash.ts';
+import { externalFiles, inlineExternal, openExternal, type ReadExternal } from '../onnx/external.ts';
 import { networkInput, parseModel, type OnnxModel } from '../onnx/model.ts';
 import type { OnnxRuntime } from '../onnx/session.ts';
 import { allTaps, pruneModel, resolveTap, type Tap } from '../onnx/tap.ts';
@@ -14,6 +15,7 @@ import { fitsAxis } from './layout.ts';
 import { measure, tapFaults } from './measure.ts';
 import { peakBytes } from './peak.ts';
 import { hasDefaultUnitAxis } from './units.ts';
+import { weightsBytes, workParts, workspaceBytes, type DimsOf, type WorkPart } from './work.ts';
 
 /** A tap with the shape it has on the rows it was measured with, batch first. */
 export interface TapInspection extends Tap {
@@ -37,10 +39,16 @@ export interface ModelInspection {
   rowShape: number[];
   /** Rows the shapes were measured with. */
   rows: number;
+  /** Locations of the files beside the model that the taps need, relative to its folder, sorted; see `externalFiles`. */
+  externalData: string[];
   /** Weights of the network cut down to its taps. */
   weightsBytes: number;
+  /** The same weights, and the work for one row, by the taps that need them; empty where no taps were asked for. */
+  parts: WorkPart[];
   /** Values held at once while computing the taps, per row; see `peakBytes`. */
   peakActivationBytes: number;
+  /** The largest work buffer of a convolution while computing the taps, per row; see `workspaceBytes`. */
+  workspaceBytes: number;
   taps: TapInspection[];
   /** Where no taps were asked for: the values that can't be taps. */
   leftOut: LeftOut[];
@@ -51,11 +59,14 @@ export interface InspectOptions {
   inputShape?: readonly number[];
   /** Value or node names; absent: every value that can be a tap. */
   taps?: readonly string[];
+  /** Opens the files that weights lie in, where they lie beside the model; absent: such a model is refused. */
+  external?: ReadExternal;
 }
 
 /**
  * Inspects a network.
- * @throws model-invalid, model-unsupported, tap-unknown, tap-unsupported, and data-mismatch where `inputShape` doesn't fit
+ * @throws model-invalid, model-unsupported, tap-unknown, tap-unsupported, data-mismatch where `inputShape` doesn't fit,
+ *   file-missing where weights lie in other files and `external` is absent, and what that throws
  */
 export async function inspectModel(
   bytes: Uint8Array,
@@ -71,7 +82,12 @@ export async function inspectModel(
   const pruned = pruneModel(model, valueNames(candidates));
 
   // two numbers of rows tell the batch from an axis that happens to be as long
-  const measured = await measure(pruned, runtime, input.name, rowShape, batch === null ? [2, 3] : [batch]);
+  const rowCounts: [number, ...number[]] = batch === null ? [2, 3] : [batch];
+  const read = options.external ?? noFiles;
+  const write = (part: OnnxModel) => inlineExternal(part, read);
+  // measuring leaves large weights out, running doesn't
+  if (asked) await openExternal(pruned, read);
+  const measured = await measure(pruned, runtime, write, input.name, rowShape, rowCounts);
   const { rows, shapes } = measured.runs[0];
   const faultOf = tapFaults(pruned, input.name, measured);
   const taps: TapInspection[] = [];
@@ -89,6 +105,9 @@ export async function inspectModel(
   // while computing what can be tapped, of which the rest is no output
   const planned = asked ? pruned : pruneModel(model, valueNames(taps));
   const inputBytes = rowShape.reduce((product, dim) => product * dim, rows * 4);
+  const weights = new Map(planned.initializers.map((initializer) => [initializer.name, initializer.dims]));
+  weights.set(input.name, [rows, ...rowShape]);
+  const dimsOf: DimsOf = (value) => shapes.get(value) ?? weights.get(value) ?? null;
   return {
     sha256: await sha256Hex(bytes),
     sizeBytes: bytes.length,
@@ -97,8 +116,19 @@ export async function inspectModel(
     input: { name: input.name, dims: input.dims ?? [null, ...rowShape.map(() => null)], batch },
     rowShape,
     rows,
+    externalData: externalFiles(planned),
     weightsBytes: weightsBytes(planned),
+    // for all values of a large graph they would take its square
+    parts: asked
+      ? workParts(
+          planned,
+          taps.map((tap) => tap.valueName),
+          dimsOf,
+          rows,
+        )
+      : [],
     peakActivationBytes: Math.ceil(peakBytes(planned, inputBytes, shapes, measured.types) / rows),
+    workspaceBytes: workspaceBytes(planned, dimsOf),
     taps,
     leftOut,
   };
@@ -108,9 +138,15 @@ function valueNames(taps: readonly Tap[]): string[] {
   return [...new Set(taps.map((tap) => tap.valueName))];
 }
 
-function weightsBytes(model: OnnxModel): number {
-  const stored = model.initializers.reduce((sum, initializer) => sum + initializer.sizeBytes, 0);
-  return model.nodes.reduce((sum, node) => sum + node.tensorBytes, stored);
+function noFiles(location: string): Promise<never> {
+  const error = new PipelineError(
+    'file-missing',
+    `expected the model's weights in ${location}; found only the model file`,
+    {
+      hint: 'keep the file at that path beside the model, or save the model with its weights inside',
+    },
+  );
+  return Promise.reject(error);
 }
 
 // the input's axes after the batch, free ones taken from `given`

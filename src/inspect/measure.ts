@@ -3,9 +3,10 @@
  * fetching or keeping the values. What a file states about shapes is never trusted.
  */
 import { fromUnknown, PipelineError } from '../errors.ts';
-import { writeModel, type OnnxModel } from '../onnx/model.ts';
+import type { OnnxModel } from '../onnx/model.ts';
 import type { FloatTensor, OnnxRuntime, OnnxSession } from '../onnx/session.ts';
-import { addShapeOutputs, allTaps, tapModel } from '../onnx/tap.ts';
+import { addShapeOutputs, hollowWeights } from '../onnx/probe.ts';
+import { allTaps, pruneModel } from '../onnx/tap.ts';
 
 /** Shapes of the values on `rows` rows. */
 export interface Run {
@@ -20,20 +21,52 @@ export interface Measured {
   types: Readonly<Record<string, string>>;
 }
 
+type WriteModel = (model: OnnxModel) => Promise<Uint8Array>;
+
 const MOST_INPUT_BYTES = 2 ** 30;
+/** Weights from here on are left out: large enough to matter, too large to say anything about shapes. */
+const HOLLOW_BYTES = 2 ** 18;
 
 /**
- * Runs `pruned` once for each of `rowCounts` on inputs [rows, ...rowShape] of zeros.
- * @throws model-unsupported where the network doesn't run on that many rows; model-invalid; plan-too-large
+ * Runs `pruned` once for each of `rowCounts` on inputs [rows, ...rowShape] of zeros; `write` gives a model's file.
+ * Large weights are zeros too, and the file's own only where the network doesn't run like that.
+ * @throws model-unsupported where the network doesn't run on that many rows; model-invalid; plan-too-large;
+ *   what `write` throws
  */
 export async function measure(
   pruned: OnnxModel,
   runtime: OnnxRuntime,
+  write: WriteModel,
   inputName: string,
   rowShape: readonly number[],
   rowCounts: readonly [number, ...number[]],
 ): Promise<Measured> {
-  const { session, shapeOutputs } = await openProbe(pruned, runtime);
+  const values = allTaps(pruned).map((tap) => tap.valueName);
+  const measureWith = async (model: OnnxModel) => {
+    const probe = await openProbe(model, values, runtime, write);
+    return runProbe(probe, inputName, rowShape, rowCounts);
+  };
+  const hollow = hollowWeights(pruned, HOLLOW_BYTES);
+  try {
+    return await measureWith(hollow);
+  } catch (thrown) {
+    if (hollow === pruned || fromUnknown(thrown).code === 'plan-too-large') throw thrown;
+    return measureWith(pruned);
+  }
+}
+
+/** A session that also returns the shape of every tensor; the outputs that are shapes, by value name. */
+interface Probe {
+  session: OnnxSession;
+  shapeOutputs: Map<string, string>;
+}
+
+async function runProbe(
+  { session, shapeOutputs }: Probe,
+  inputName: string,
+  rowShape: readonly number[],
+  rowCounts: readonly [number, ...number[]],
+): Promise<Measured> {
   const runOn = async (rows: number): Promise<Run> => {
     // without a tensor among the values there is nothing to run for
     if (shapeOutputs.size === 0) return { rows, shapes: new Map() };
@@ -53,22 +86,24 @@ export async function measure(
   }
 }
 
-// a session that also returns the shape of every tensor, by value name
 async function openProbe(
-  pruned: OnnxModel,
+  model: OnnxModel,
+  values: readonly string[],
   runtime: OnnxRuntime,
-): Promise<{ session: OnnxSession; shapeOutputs: Map<string, string> }> {
-  const values = allTaps(pruned).map((tap) => tap.valueName);
+  write: WriteModel,
+): Promise<Probe> {
+  // nobody holds the file once the session has it
+  const load = async (whole: OnnxModel) => runtime.createSession(await write(whole), { optimise: false });
   const open = async (names: readonly string[]) => {
-    const probe = addShapeOutputs(pruned, names);
-    const session = await runtime.createSession(writeModel(probe.model), { optimise: false });
+    const probe = addShapeOutputs(model, names);
+    const session = await load(probe.model);
     return { session, shapeOutputs: new Map(names.map((name, i) => [name, probe.outputs[i]!])) };
   };
   try {
     return await open(values);
   } catch (thrown) {
     // perhaps a sequence, which has no shape: let the runtime say which values are tensors
-    const session = await runtime.createSession(tapModel(pruned, values), { optimise: false });
+    const session = await load(pruneModel(model, values));
     const tensors = values.filter((name) => session.outputTypes[name] !== 'not a tensor');
     await session.release();
     if (tensors.length === values.length) throw thrown;

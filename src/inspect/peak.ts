@@ -7,8 +7,8 @@ import { elementBits } from '../onnx/tensor.ts';
 
 /**
  * The most bytes that values take at once, from measured `shapes`. The input and the outputs are held
- * throughout. An upper bound on what the runtime holds of values, since it also computes in place; its kernels'
- * own work buffers aren't in it. `types` names element types; a type that isn't known counts as float32.
+ * throughout; constants count as weights. An upper bound on what the runtime holds of values, since it also computes
+ * in place; its kernels' own work buffers aren't in it. `types` names element types; a type that isn't known counts as float32.
  */
 export function peakBytes(
   model: OnnxModel,
@@ -17,7 +17,9 @@ export function peakBytes(
   types: Readonly<Record<string, string>>,
 ): number {
   const noted = new Map(model.valueInfos.map((info) => [info.name, info.elemType]));
+  const constants = new Set(model.nodes.filter((node) => node.opType === 'Constant').flatMap((node) => node.outputs));
   const bytesOf = (name: string) => {
+    if (constants.has(name)) return 0;
     const elements = shapes.get(name)?.reduce((product, dim) => product * dim, 1) ?? 0;
     return (elements * elementBits(types[name] ?? noted.get(name) ?? 'float32')) / 8;
   };

@@ -45,6 +45,10 @@ export class Cholesky {
     let leftOut = 0;
     for (let first = 0; first < count; first += LANES) {
       const lanes = Math.min(LANES, count - first);
+      if (lanes === 1) {
+        if (!this.appendOne(rows[first]!, pivotLeast)) rows[leftOut++] = rows[first]!;
+        continue;
+      }
       const held = this.size;
       this.solvePanel(rows, first, lanes);
       for (let lane = 0; lane < lanes; lane++) {
@@ -91,6 +95,24 @@ export class Cholesky {
       b[i] = x;
       for (let k = 0; k < i; k++) b[k] = b[k]! - x * factor[start + k]!;
     }
+  }
+
+  // one row alone, its entries in the panel side by side
+  private appendOne(row: number, pivotLeast: number): boolean {
+    const { size, order, factor, panel, matrix, n } = this;
+    let pivot = matrix[row * n + row]!;
+    for (let i = 0, start = 0; i < size; start += ++i) {
+      const entry = (matrix[row * n + order[i]!]! - dot(factor, start, panel, i)) / factor[start + i]!;
+      panel[i] = entry;
+      pivot -= entry * entry;
+    }
+    if (!(pivot >= pivotLeast)) return false;
+    const start = (size * (size + 1)) / 2;
+    factor.set(panel.subarray(0, size), start);
+    factor[start + size] = Math.sqrt(pivot);
+    order[size] = row;
+    this.size = size + 1;
+    return true;
   }
 
   // L X = A[order, rows] for up to LANES new rows

@@ -19,19 +19,39 @@ export function lowestEigenpairs(matrix: Float64Array, n: number, k: number): Ei
   const halfSquares = tridiagonalise(matrix, n, diagonal, off);
   const { values, vectors } = lowestOfTridiagonal(diagonal, off, n, k);
   // v = P(n−1) … P(1) x, P(i) = I − u uᵀ / h with u in the first i entries of row i
-  for (let i = 1; i < n; i++) {
-    const h = halfSquares[i]!;
-    if (h === 0) continue;
-    const row = matrix.subarray(i * n, i * n + i);
-    for (const vector of vectors) {
-      let dot = 0;
-      for (let j = 0; j < i; j++) dot += row[j]! * vector[j]!;
-      dot /= h;
-      for (let j = 0; j < i; j++) vector[j]! -= dot * row[j]!;
-    }
+  for (let first = 0; first < k; first += 4) {
+    const four = [0, 1, 2, 3].map((lane) => vectors[first + lane] ?? new Float64Array(n));
+    for (let i = 1; i < n; i++) if (halfSquares[i] !== 0) reflect(matrix, i * n, i, halfSquares[i]!, four);
   }
   vectors.forEach(fixSign);
   return { values, vectors };
+}
+
+// four vectors at a time: u is loaded once for them, and their sums don't wait for each other
+function reflect(u: Float64Array, start: number, length: number, h: number, vectors: readonly Float64Array[]): void {
+  const [a, b, c, d] = vectors as [Float64Array, Float64Array, Float64Array, Float64Array];
+  let ua = 0;
+  let ub = 0;
+  let uc = 0;
+  let ud = 0;
+  for (let j = 0; j < length; j++) {
+    const value = u[start + j]!;
+    ua += value * a[j]!;
+    ub += value * b[j]!;
+    uc += value * c[j]!;
+    ud += value * d[j]!;
+  }
+  ua /= h;
+  ub /= h;
+  uc /= h;
+  ud /= h;
+  for (let j = 0; j < length; j++) {
+    const value = u[start + j]!;
+    a[j]! -= ua * value;
+    b[j]! -= ub * value;
+    c[j]! -= uc * value;
+    d[j]! -= ud * value;
+  }
 }
 
 /** Turns a vector so that the first of its (nearly) largest components is positive. */

@@ -120,7 +120,15 @@ export function readNpy(bytes: Uint8Array, source = 'array', accepts: readonly N
   const { dtype, shape, offset } = parseNpyHeader(bytes, source, bytes.length, accepts);
   const buffer = new ArrayBuffer(bytes.length - offset);
   new Uint8Array(buffer).set(bytes.subarray(offset));
-  return { dtype, shape, data: viewOf(dtype, buffer) };
+  return { dtype, shape, data: npyArrayOver(dtype, buffer) };
+}
+
+/** A buffer of elements as the typed array of their dtype; no copy. Its length is a multiple of the element's. */
+export function npyArrayOver<D extends NpyDtype>(dtype: D, buffer: ArrayBuffer): NpyArrays[D];
+export function npyArrayOver(dtype: NpyDtype, buffer: ArrayBuffer): NpyArrays[NpyDtype] {
+  if (dtype === 'float64') return new Float64Array(buffer);
+  if (dtype === 'float32') return new Float32Array(buffer);
+  return dtype === 'int32' ? new Int32Array(buffer) : new Uint8Array(buffer);
 }
 
 /**
@@ -130,30 +138,51 @@ export function readNpy(bytes: Uint8Array, source = 'array', accepts: readonly N
  * @throws internal where shape and length differ
  */
 export function writeNpy(data: NpyData, shape: readonly number[]): Uint8Array<ArrayBuffer> {
-  return writeNpyAfter(new Uint8Array(0), data, shape);
+  const header = npyHeaderFor(data, shape);
+  const bytes = new Uint8Array(header.length + data.byteLength);
+  bytes.set(header);
+  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), header.length);
+  return bytes;
 }
 
-/** As {@link writeNpy}, with `prefix` in front of the file, in one buffer. */
-export function writeNpyAfter(prefix: Uint8Array, data: NpyData, shape: readonly number[]): Uint8Array<ArrayBuffer> {
+/**
+ * What stands in front of the elements of this array; file = header + elements.
+ *
+ * @throws internal where shape and length differ
+ */
+export function npyHeaderFor(data: NpyData, shape: readonly number[]): Uint8Array<ArrayBuffer> {
   const count = shape.reduce((product, axis) => product * axis, 1);
   if (shape.length === 0 || count !== data.length) {
     throw new PipelineError('internal', `expected ${data.length} elements; found shape (${shape.join(', ')})`);
   }
+  return npyHeaderBytes(dtypeOfArray(data), shape);
+}
+
+/**
+ * The header of a file whose elements are written by themselves, row-major; a multiple of 64 bytes, mostly 128.
+ *
+ * @throws internal: no axes, or one that isn't a whole number
+ */
+export function npyHeaderBytes(dtype: NpyDtype, shape: readonly number[]): Uint8Array<ArrayBuffer> {
+  if (
+    shape.length === 0 ||
+    shape.length > AXES_MOST ||
+    !shape.every((axis) => Number.isSafeInteger(axis) && axis >= 0)
+  ) {
+    throw new PipelineError('internal', `expected 1 to ${AXES_MOST} axes; found shape (${shape.join(', ')})`);
+  }
 
   // the dictionary as Python prints it, then room for the first axis to grow, then padding to the alignment
   const tuple = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(', ')})`;
-  const dictionary = `{'descr': '${DTYPES[dtypeOfArray(data)].descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
+  const dictionary = `{'descr': '${DTYPES[dtype].descr}', 'fortran_order': False, 'shape': ${tuple}, }`;
   const unpadded = dictionary.length + Math.max(0, GROWTH_DIGITS - String(shape[0]).length) + 1;
   const length = unpadded + ALIGN_BYTES - ((10 + unpadded) % ALIGN_BYTES);
   const text = dictionary.padEnd(length - 1) + '\n';
 
-  const start = prefix.length;
-  const bytes = new Uint8Array(start + 10 + length + data.byteLength);
-  bytes.set(prefix);
-  bytes.set(MAGIC, start);
-  bytes.set([1, 0, length & 255, length >> 8], start + 6);
-  bytes.set(new TextEncoder().encode(text), start + 10);
-  bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), start + 10 + length);
+  const bytes = new Uint8Array(10 + length);
+  bytes.set(MAGIC);
+  bytes.set([1, 0, length & 255, length >> 8], 6);
+  bytes.set(new TextEncoder().encode(text), 10);
   return bytes;
 }
 
@@ -218,12 +247,6 @@ function dtypeOfArray(data: NpyData): NpyDtype {
   if (data instanceof Float64Array) return 'float64';
   if (data instanceof Float32Array) return 'float32';
   return data instanceof Int32Array ? 'int32' : 'uint8';
-}
-
-function viewOf(dtype: NpyDtype, buffer: ArrayBuffer): NpyArrays[NpyDtype] {
-  if (dtype === 'float64') return new Float64Array(buffer);
-  if (dtype === 'float32') return new Float32Array(buffer);
-  return dtype === 'int32' ? new Int32Array(buffer) : new Uint8Array(buffer);
 }
 
 // text from a file for an error message: printable, and not endless

@@ -47,6 +47,17 @@ export function lowestOfTridiagonal(diagonal: Float64Array, off: Float64Array, n
   return { values: values.map((value) => value / scale), vectors };
 }
 
+/**
+ * |Last component| of the eigenvector of eigenvalue number `index` (from the lowest), which for a Lanczos process is
+ * the residual of its Ritz pair but for a factor; up to rounding, and up to multiplicity. O(n).
+ */
+export function lastComponent(diagonal: Float64Array, off: Float64Array, n: number, index: number): number {
+  const scale = 2 ** -Math.max(-1000, Math.min(1000, Math.round(Math.log2(normOf(diagonal, off, n)) || 0)));
+  const scaled = new Tridiagonal(diagonal.subarray(0, n), off.subarray(0, n - 1), scale);
+  const vector = scaled.vectorOf(scaled.valueAt(index), [], randomFrom(0, 'tridiagonal'));
+  return vector === null ? Infinity : Math.abs(vector[n - 1]!);
+}
+
 class Tridiagonal {
   readonly norm: number;
   private readonly n: number;
@@ -70,6 +81,21 @@ class Tridiagonal {
     this.second = new Float64Array(n);
     this.multiplier = new Float64Array(n);
     this.exchanged = new Uint8Array(n);
+  }
+
+  /** Eigenvalue number `index` from the lowest, to the last bits of the norm. */
+  valueAt(index: number): number {
+    const squares = this.off.map((x) => x * x);
+    const enough = Number.EPSILON * this.norm;
+    let a = -this.norm - 4 * enough;
+    let b = -a;
+    while (b - a > enough) {
+      const middle = a + (b - a) / 2;
+      if (middle <= a || middle >= b) break;
+      if (this.countBelow(middle, squares) <= index) a = middle;
+      else b = middle;
+    }
+    return a + (b - a) / 2;
   }
 
   /** The k lowest eigenvalues, rising, each to the last bits of the norm. */

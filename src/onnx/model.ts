@@ -4,8 +4,8 @@
  * Field numbers are those of onnx.proto (ONNX 1.18, IR version 11).
  */
 import { PipelineError } from '../errors.ts';
-import { readNode, type OnnxNode } from './node.ts';
-import { MOST_DIMS, readTensorHeader, type TensorHeader } from './tensor.ts';
+import { readFunction, readNode, type OnnxNode } from './node.ts';
+import { readSparseTensor, readTensorHeader, type TensorHeader } from './tensor.ts';
 import { readValueInfo, type ValueInfo } from './value.ts';
 import { eachField, invalid, join, lengthDelimited, type RawField } from './wire.ts';
 
@@ -44,7 +44,8 @@ const MOST_PARTS = 250_000; // nodes, names, weights; the largest published grap
 
 /**
  * Reads a model, called `name` in errors. Cost O(bytes of structure): weights are stepped over.
- * @throws model-invalid where the bytes aren't a whole ONNX model; model-unsupported where weights lie in another file
+ * @throws model-invalid where the bytes aren't a whole ONNX model; model-unsupported where it has too many parts, or
+ *   tensors other than weights lie in other files
  */
 export function parseModel(bytes: Uint8Array, name = 'model'): OnnxModel {
   if (bytes.length === 0) throw invalid(`${name}: is empty`);
@@ -65,6 +66,7 @@ export function parseModel(bytes: Uint8Array, name = 'model'): OnnxModel {
   const opsets = new Map<string, number>();
   let graphs = 0;
   let producerVersion = '';
+  const countOfFunctions = partCounter();
   eachField(bytes, name, (field) => {
     if (field.number === 7) {
       if (++graphs > 1) throw invalid(`${name}: has two graphs`);
@@ -75,6 +77,7 @@ export function parseModel(bytes: Uint8Array, name = 'model'): OnnxModel {
     else if (field.number === 2) model.producer = field.text();
     else if (field.number === 3) producerVersion = field.text();
     else if (field.number === 8) readOpset(field.bytes(), opsets);
+    else if (field.number === 25) readFunction(field.bytes(), 'model.functions', countOfFunctions);
     if (field.number !== TRAINING_INFO) keep(model.otherOfModel, field.number, field.raw());
   });
   if (graphs === 0) throw invalid(`${name}: has no graph`);
@@ -89,24 +92,45 @@ export function parseModel(bytes: Uint8Array, name = 'model'): OnnxModel {
 // describes training steps over weights; inference never reads it, and a pruned graph may lack those weights
 const TRAINING_INFO = 20;
 
-/** The model as a file of its own, parts in the order of their field numbers, each byte for byte as read. */
+/**
+ * The model as a file of its own, parts in the order of their field numbers, each byte for byte as read.
+ * @throws file-missing where weights lie in other files, which `inlineExternal` (external.ts) reads
+ */
 export function writeModel(model: OnnxModel): Uint8Array {
-  const graph = inOrder([
+  const outside = model.initializers.find((initializer) => initializer.external !== null);
+  if (outside) {
+    const found = `${outside.name} in ${outside.external!.location}`;
+    throw new PipelineError('file-missing', `expected a model with its weights inside; found ${found}`);
+  }
+  return join(filePieces(model, (initializer) => [initializer.raw]));
+}
+
+/** The pieces of the model's file one after another, each initializer as `piecesOf` gives it: one whole field. */
+export function filePieces<Piece extends { length: number }>(
+  model: OnnxModel,
+  piecesOf: (initializer: Initializer) => (Piece | Uint8Array)[],
+): (Piece | Uint8Array)[] {
+  const initializers = model.initializers.map((each) => ({ number: each.number, pieces: piecesOf(each) }));
+  const others = [
     ...model.nodes,
-    ...model.initializers,
     ...model.inputs,
     ...model.outputs,
     ...model.valueInfos,
     ...model.annotations,
     ...model.otherOfGraph,
-  ]);
-  const before = model.otherOfModel.filter((field) => field.number < 7);
-  const after = model.otherOfModel.filter((field) => field.number > 7);
-  return join([...inOrder(before), ...lengthDelimited(7, graph), ...inOrder(after)]);
+  ].map(asPieces);
+  const before = model.otherOfModel.filter((field) => field.number < 7).map(asPieces);
+  const after = model.otherOfModel.filter((field) => field.number > 7).map(asPieces);
+  const graph = lengthDelimited<Piece | Uint8Array>(7, inOrder([...initializers, ...others]));
+  return [...inOrder(before), ...graph, ...inOrder(after)];
 }
 
-function inOrder(fields: RawField[]): Uint8Array[] {
-  return fields.sort((a, b) => a.number - b.number).map((field) => field.raw);
+function asPieces({ number, raw }: RawField): { number: number; pieces: Uint8Array[] } {
+  return { number, pieces: [raw] };
+}
+
+function inOrder<Piece>(fields: { number: number; pieces: Piece[] }[]): Piece[] {
+  return fields.sort((a, b) => a.number - b.number).flatMap((field) => field.pieces);
 }
 
 /**
@@ -152,7 +176,8 @@ function readGraph(body: Uint8Array, model: OnnxModel): void {
       const where = `graph.initializer[${model.initializers.length}]`;
       model.initializers.push({ number, raw, sparse: false, ...readTensorHeader(field.bytes(), where) });
     } else if (number === 15) {
-      model.initializers.push({ number, raw, sparse: true, ...readSparseHeader(field.bytes()) });
+      const header = readSparseTensor(field.bytes(), 'graph.sparse_initializer');
+      model.initializers.push({ number, raw, sparse: true, ...header });
     } else if (number === 11) model.inputs.push({ number, raw, ...readValueInfo(field.bytes(), 'graph.input') });
     else if (number === 12) model.outputs.push({ number, raw, ...readValueInfo(field.bytes(), 'graph.output') });
     else if (number === 13) model.valueInfos.push({ number, raw, ...readValueInfo(field.bytes(), 'graph.value_info') });
@@ -188,20 +213,6 @@ function readOpset(body: Uint8Array, opsets: Map<string, number>): void {
   });
   // two names of one domain
   opsets.set(domain === 'ai.onnx' ? '' : domain, version);
-}
-
-// SparseTensorProto: the header of its values, under the dims of the whole
-function readSparseHeader(body: Uint8Array): TensorHeader {
-  const where = 'graph.sparse_initializer';
-  let header: TensorHeader = { name: '', elemType: 'float32', dims: [], sizeBytes: 0 };
-  let indexBytes = 0;
-  const dims: number[] = [];
-  eachField(body, where, (field) => {
-    if (field.number === 1) header = readTensorHeader(field.bytes(), where);
-    else if (field.number === 2) indexBytes = readTensorHeader(field.bytes(), `${where} indices`).sizeBytes;
-    else if (field.number === 3) field.integers(dims, MOST_DIMS);
-  });
-  return { ...header, dims, sizeBytes: header.sizeBytes + indexBytes };
 }
 
 // TensorAnnotation: the value's name, and the names of its scale and zero point

@@ -33,10 +33,15 @@ export interface OnnxSession {
   /** The element type of each output as the runtime inferred it (`float32`, `int64`, …), `not a tensor` for the rest. */
   outputTypes: Readonly<Record<string, string>>;
   /**
-   * Computes `outputs` (default: all) from `feeds`; the caller owns what comes back.
+   * Computes `outputs` (default: all) from `feeds`; the caller owns what comes back. A runtime that can writes to
+   * `into`, tensors of the outputs' shapes, and gives these; others leave them alone.
    * @throws data-mismatch where a feed doesn't fit the model; tap-unsupported where an output isn't float32
    */
-  run(feeds: Record<string, FloatTensor>, outputs?: readonly string[]): Promise<Record<string, FloatTensor>>;
+  run(
+    feeds: Record<string, FloatTensor>,
+    outputs?: readonly string[],
+    into?: Readonly<Record<string, FloatTensor>>,
+  ): Promise<Record<string, FloatTensor>>;
   release(): Promise<void>;
 }
 
@@ -46,6 +51,8 @@ export interface RuntimeParts {
   Tensor: TensorConstructor;
   version: string;
   heapBytes: () => number;
+  /** Whether outputs can be written to tensors that are given. */
+  writesInto: boolean;
   sessionOptions?: InferenceSession.SessionOptions;
 }
 
@@ -61,7 +68,7 @@ export function runtimeOver(parts: RuntimeParts): OnnxRuntime {
         graphOptimizationLevel: options.optimise === false ? 'disabled' : 'all',
       };
       try {
-        return wrapSession(await parts.InferenceSession.create(model, sessionOptions), parts.Tensor);
+        return wrapSession(await parts.InferenceSession.create(model, sessionOptions), parts);
       } catch (thrown) {
         throw runtimeError(thrown, 'load');
       }
@@ -69,7 +76,7 @@ export function runtimeOver(parts: RuntimeParts): OnnxRuntime {
   };
 }
 
-function wrapSession(session: InferenceSession, Tensor: TensorConstructor): OnnxSession {
+function wrapSession(session: InferenceSession, { Tensor, writesInto }: RuntimeParts): OnnxSession {
   const outputTypes = Object.fromEntries(
     session.outputMetadata.map((output) => [output.name, output.isTensor ? output.type : 'not a tensor']),
   );
@@ -77,7 +84,7 @@ function wrapSession(session: InferenceSession, Tensor: TensorConstructor): Onnx
     inputNames: session.inputNames,
     outputNames: session.outputNames,
     outputTypes,
-    async run(feeds, outputs = session.outputNames) {
+    async run(feeds, outputs = session.outputNames, into = {}) {
       for (const name of outputs) {
         const type = outputTypes[name];
         if (type !== 'float32') {
@@ -86,15 +93,18 @@ function wrapSession(session: InferenceSession, Tensor: TensorConstructor): Onnx
         }
       }
       let results: InferenceSession.ReturnType;
+      const tensorsOf = (values: Readonly<Record<string, FloatTensor>>): InferenceSession.FeedsType =>
+        Object.fromEntries(
+          Object.entries(values).map(([name, { data, dims }]) => [name, new Tensor('float32', data, dims)]),
+        );
+      const given = writesInto && outputs.every((name) => name in into);
       try {
-        const tensors = Object.entries(feeds).map(([name, { data, dims }]) => [
-          name,
-          new Tensor('float32', data, dims),
-        ]);
-        results = await session.run(Object.fromEntries(tensors), outputs, { logSeverityLevel: 4 });
+        const fetches = given ? tensorsOf(Object.fromEntries(outputs.map((name) => [name, into[name]!]))) : outputs;
+        results = await session.run(tensorsOf(feeds), fetches, { logSeverityLevel: 4 });
       } catch (thrown) {
         throw runtimeError(thrown, 'run');
       }
+      if (given) return Object.fromEntries(outputs.map((name) => [name, into[name]!]));
       return Object.fromEntries(
         outputs.map((name) => {
           const result = results[name]!;

@@ -4,7 +4,7 @@
  * and what the graph's outputs are.
  */
 import { nearest, PipelineError } from '../errors.ts';
-import { FLOAT32, nodeField, OUTPUT, valueField } from './build.ts';
+import { OUTPUT, valueField } from './build.ts';
 import { networkInput, writeModel, type OnnxModel } from './model.ts';
 import type { OnnxNode } from './node.ts';
 import { elementTypeNumber } from './tensor.ts';
@@ -116,8 +116,11 @@ export function pruneModel(model: OnnxModel, valueNames: readonly string[]): Onn
   };
 }
 
-// the element type is carried over for operators the runtime can't infer it of; dims never are, files state stale ones
-function outputInfo(name: string, noted: ValueInfo | undefined): ValueInfo {
+/**
+ * A graph output. The element type is carried over for operators the runtime can't infer it of; dims never are,
+ * files state stale ones.
+ */
+export function outputInfo(name: string, noted: ValueInfo | undefined): ValueInfo {
   const elemType = noted?.elemType ?? null;
   const type = elemType === null ? undefined : elementTypeNumber(elemType);
   return { number: OUTPUT, raw: valueField(OUTPUT, name, type), name, elemType, dims: null };
@@ -126,36 +129,4 @@ function outputInfo(name: string, noted: ValueInfo | undefined): ValueInfo {
 /** The file of {@link pruneModel}: the network cut down to its taps. */
 export function tapModel(model: OnnxModel, valueNames: readonly string[]): Uint8Array {
   return writeModel(pruneModel(model, valueNames));
-}
-
-/**
- * The model with one more output for each value of `valueNames`: its shape, as float32, so that
- * shapes can be measured without holding the values themselves.
- * @returns the model, and the names of the new outputs in the order of `valueNames`
- */
-export function addShapeOutputs(
-  model: OnnxModel,
-  valueNames: readonly string[],
-): { model: OnnxModel; outputs: string[] } {
-  // a prefix no value has
-  const values = [
-    ...allTaps(model).map((tap) => tap.valueName),
-    ...[...model.inputs, ...model.initializers].map((value) => value.name),
-  ];
-  let prefix = 'convergent_shape_';
-  while (values.some((name) => name.startsWith(prefix))) prefix += '_';
-
-  const outputs = valueNames.map((_, i) => `${prefix}${i}`);
-  const nodes = valueNames.flatMap((name, i) => [
-    nodeField('Shape', [name], `${outputs[i]}_int64`),
-    nodeField('Cast', [`${outputs[i]}_int64`], outputs[i]!, { to: FLOAT32 }),
-  ]);
-  return {
-    model: {
-      ...model,
-      otherOfGraph: [...model.otherOfGraph, ...nodes.map((raw) => ({ number: 1, raw }))],
-      outputs: [...model.outputs, ...outputs.map((name) => outputInfo(name, undefined))],
-    },
-    outputs,
-  };
 }

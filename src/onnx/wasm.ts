@@ -31,6 +31,7 @@ async function load(wasm: WebAssembly.Module | Uint8Array): Promise<OnnxRuntime>
     Tensor,
     version: `onnxruntime-web ${env.versions.web}`,
     heapBytes: () => memory.found?.buffer.byteLength ?? 0,
+    writesInto: false,
     sessionOptions: { executionProviders: ['wasm'] },
   });
 }

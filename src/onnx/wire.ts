@@ -127,8 +127,11 @@ export function invalid(fault: string): PipelineError {
   });
 }
 
-/** One length-delimited field whose content is `parts`, as the pieces to be joined. */
-export function lengthDelimited(number: number, parts: readonly Uint8Array[]): Uint8Array[] {
+/** One length-delimited field whose content is `parts`, as the pieces to be joined; a part may be bytes yet to be read. */
+export function lengthDelimited<Part extends { length: number } = Uint8Array>(
+  number: number,
+  parts: readonly Part[],
+): (Part | Uint8Array)[] {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   return [varintBytes(number * 8 + BYTES), varintBytes(length), ...parts];
 }

@@ -26,9 +26,20 @@ export interface Preprocessing extends Omit<RowReading, 'layout'> {
   std: number[];
 }
 
+/** A file of external data by content; `location` as the model names it. */
+export interface ExternalData {
+  location: string;
+  sha256: string;
+  /** SHA-256 of the list of its chunks' SHA-256 hashes, see runtime/store.ts. */
+  chunksSha256: string;
+  sizeBytes: number;
+}
+
 export interface PlannedNetwork {
   name: string;
   modelSha256: string;
+  /** Files beside the model that hold weights its taps need; empty for most. */
+  externalData: ExternalData[];
   preprocessing: Preprocessing;
 }
 
@@ -73,6 +84,7 @@ export function planNetworks(
   definition: Definition,
   models: ModelInspection[],
   data: PlannedData,
+  externalData: readonly ExternalData[][],
   where: Where,
 ): PlannedNetwork[] {
   return definition.networks.map((network, index) => {
@@ -95,7 +107,7 @@ export function planNetworks(
     }
     const { scale, mean, std } = network;
     const preprocessing = { ...reading, input: model.input.name, fixedBatch: model.input.batch, scale, mean, std };
-    return { name: network.name, modelSha256: model.sha256, preprocessing };
+    return { name: network.name, modelSha256: model.sha256, externalData: externalData[index]!, preprocessing };
   });
 }
 

@@ -1,115 +1,122 @@
 /**
- * Memory as planned, not hoped for: what a task of each kind needs while it runs, against what its provider
- * has. The batch is the largest that fits; what doesn't fit even with a batch of one row is refused here.
+ * Memory as planned, not hoped for: what a task of each kind holds at its peak, by provider, beside what is reserved.
+ * Factors are measured (`npm run bench`, memory of tasks); each says on what.
  */
-import type { Definition } from '../definition/definition.ts';
-import type { Place } from '../errors.ts';
-import { PipelineError } from '../errors.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
-import { triangleLength } from '../numeric/triangle.ts';
-import { positionCount, unitOffsets } from './layers.ts';
+import { positionCount } from './layers.ts';
 import type { PlannedLayer } from './layers.ts';
 import type { PlannedData } from './plan.ts';
+import type { ProviderName } from './providers.ts';
+import { productSamples, weightsOf } from './work.ts';
 
-const MIB = 2 ** 20;
-/** Memory of an isolate, wasm included (Cloudflare Workers limits, read 2026-11). */
-export const ALLOWED_BYTES = 128 * MIB;
-/** Kept for the Worker's code and V8 (20 MiB) and the wasm heap before the first model (16 MiB, measured). */
-export const RESERVED_BYTES = 36 * MIB;
-/** Wasm heap that a loaded model takes per byte of its weights: measured on AlexNet and ViT-B/32, onnxruntime-web 1.30. */
-const LOADED_PER_WEIGHT = 2.2;
-/** Largest batch: half an image group's block of rows. Larger ones leave more garbage behind than an isolate has room for. */
-const MOST_BATCH = 25;
-/** float32 products over more samples than this lose digits (methods, trap 1). */
-const MOST_SAMPLES = 65_536;
-
-/** What a task needs at its peak, bytes, beside what is reserved. */
-export interface MemoryEstimate {
-  batch: number;
-  projectedBytes: number;
-  allowedBytes: number;
-  reservedBytes: number;
+/** What an activation task's memory follows from. */
+export interface ActivationLoad {
+  models: readonly ModelInspection[];
+  data: PlannedData;
+  layers: readonly PlannedLayer[];
+  set: { networks: readonly number[]; layers: readonly number[]; provider: ProviderName; batch: number };
+  /** Rows of the task. */
+  rows: number;
+  /** A pilot keeps no moments. */
+  pilot: boolean;
 }
 
-/**
- * Chooses the batch: at most `shard.batch`, 25 and what keeps products below 65,536 samples, and such that the task fits.
- * @throws PipelineError `plan-too-large` with projected, allowed and reserved amounts
- */
-export function chooseBatch(
-  definition: Definition,
-  models: readonly ModelInspection[],
-  data: PlannedData,
-  layers: readonly PlannedLayer[],
-  where: (keyPath: readonly (string | number)[]) => Place,
-): MemoryEstimate {
-  const positions = Math.max(...layers.map((layer) => layer.positions));
-  const asked = Math.min(
-    definition.shard.batch ?? MOST_BATCH,
-    MOST_BATCH,
-    Math.max(1, Math.floor(MOST_SAMPLES / positions)),
-  );
-  const estimate = (batch: number): MemoryEstimate => ({
-    batch,
-    projectedBytes: projectBytes(batch, models, data, layers),
-    allowedBytes: ALLOWED_BYTES,
-    reservedBytes: RESERVED_BYTES,
-  });
-  const told = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;
-  const refuse = (what: string, projectedBytes: number, hint: string): never => {
-    throw new PipelineError(
-      'plan-too-large',
-      `expected ${what} to fit an isolate; projected ${told(projectedBytes)}, allowed ${told(ALLOWED_BYTES)} of which ${told(RESERVED_BYTES)} are reserved`,
-      { place: where(['layers']), hint },
-    );
-  };
-  for (const layer of layers) {
-    const reduction = projectReductionBytes(layer, definition);
-    if (reduction + RESERVED_BYTES > ALLOWED_BYTES) {
-      refuse(`the reductions of layer ${layer.name}`, reduction, 'compare fewer networks, or narrower layers');
-    }
-  }
-  for (let batch = asked; batch >= 1; batch--) {
-    const fitting = estimate(batch);
-    if (fitting.projectedBytes + RESERVED_BYTES <= ALLOWED_BYTES) return fitting;
-  }
-  return refuse(
-    'an activation task of one row',
-    estimate(1).projectedBytes,
-    'compare fewer or narrower layers or fewer networks in one pipeline, or sample positions',
-  );
-}
+/** Bytes a loaded model takes per byte of its weights. Isolate: AlexNet and ViT-B/32, onnxruntime-web 1.30. */
+const LOADED_PER_WEIGHT: Readonly<Record<ProviderName, number>> = { isolate: 2.2, native: 1.1 };
+/** Samples of a buffer that only sums or transposes. */
+const SMALL_BUFFER = 1024;
 
-// the most that correlate, match, predict or cluster hold for the widest pair of a layer: triangles of the joint
-// moments, and matrices of the pair with their copies in the .npz (8 at 512 + 512 units: 72 MiB measured)
-function projectReductionBytes(layer: PlannedLayer, { predict }: Definition): number {
-  const total = unitOffsets(layer).at(-1)!;
-  const triangle = 8 * triangleLength(total + 1);
-  const [widest = 0, second = 0] = layer.taps.map((tap) => tap.units).sort((a, b) => b - a);
-  const matrix = 8 * (widest + second) ** 2;
-  const weights = predict === false ? 0 : 8 * predict.alphas.length * widest * second;
-  return Math.max(3 * triangle + 8 * matrix, 6 * matrix + 3 * weights);
-}
-
-// the largest of three moments of a task's life: opening a model, running a batch, writing the partial
-function projectBytes(
-  batch: number,
-  models: readonly ModelInspection[],
-  data: PlannedData,
-  layers: readonly PlannedLayer[],
-): number {
-  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
-  const weights = LOADED_PER_WEIGHT * sum(models.map((model) => model.weightsBytes));
+/** The largest of: opening the last model, running a batch, writing the partial. */
+export function activationBytes({ models, data, layers, set, rows, pilot }: ActivationLoad): number {
+  const { networks, provider } = set;
+  const isolate = provider === 'isolate';
+  const batch = Math.min(set.batch, rows);
+  const weights = networks.map((n) => weightsOf(models[n]!, set.layers));
+  const loaded = LOADED_PER_WEIGHT[provider] * sum(weights);
   // while a model is opened its file and the pruned graph are there too
-  const opening = weights + Math.max(...models.map((model) => model.sizeBytes + model.weightsBytes));
-  const activations = Math.max(...models.map((model) => (model.input.batch ?? batch) * model.peakActivationBytes));
+  const opening = loaded + Math.max(...networks.map((n, at) => models[n]!.sizeBytes + weights[at]!));
+  const running = Math.max(
+    ...networks.map((n) => {
+      const { input, peakActivationBytes, workspaceBytes } = models[n]!;
+      // kernels work image by image
+      return (input.batch ?? batch) * peakActivationBytes + workspaceBytes;
+    }),
+  );
   const rowValues = data.rowShape.reduce((product, axis) => product * axis, 1);
-  const inputs = batch * rowValues * (4 * models.length + 4);
-  const units = layers.map((layer) => unitOffsets(layer).at(-1)!);
-  const taps = sum(layers.map((layer, index) => 4 * batch * units[index]! * positionCount(layer)));
-  // in the moment graph: the taps once more, and of one layer at a time the transposed, joined and shifted samples
-  const samples = Math.max(...layers.map((layer, index) => 4 * batch * units[index]! * layer.positions));
-  const moments = sum(units.map((count) => (count + 1) ** 2));
-  const running = weights + activations + inputs + 2 * taps + 3 * samples + moments * (4 + 4 + 4);
-  const writing = weights + moments * (4 + 3 * 4);
-  return Math.ceil(Math.max(opening, running, writing));
+  const inputs = batch * rowValues * (4 * networks.length + 4);
+  let taps = 0;
+  let buffers = 0;
+  let parts = 0;
+  let product = 0;
+  for (const layer of set.layers.map((index) => layers[index]!)) {
+    const units = sum(networks.map((n) => layer.taps[n]!.units));
+    const samples = rows * layer.positions;
+    taps += 4 * batch * units * positionCount(layer);
+    const small = pilot || samples < units;
+    const held = small ? Math.min(samples, SMALL_BUFFER) : productSamples(provider, samples);
+    buffers += 4 * (units + 1) * held;
+    if (!pilot) parts += partBytes(units, samples);
+    // operands are copied into wasm; natively only the packed panels and the result are new
+    if (!small) product = Math.max(product, 4 * units * Math.min(units, 256) + (isolate ? 8 : 1) * (units + 1) * held);
+  }
+  const busy = loaded + running + inputs + (isolate ? 2 : 1) * taps + buffers + parts + product;
+  const writing = loaded + parts * (isolate ? 2 : 1) + buffers;
+  return Math.ceil(Math.max(opening, busy, writing));
+}
+
+/** One layer of a partial: rows where there are fewer samples than units, else moments. */
+export function partBytes(units: number, samples: number): number {
+  return samples < units ? 4 * samples * units : 4 * units * (units + 3);
+}
+
+/** Merging partials of a set: the sums, one partial, and in an isolate the object. */
+export function mergeBytes(provider: ProviderName, parts: readonly { merged: number; largest: number }[]): number {
+  const merged = sum(parts.map((part) => part.merged));
+  return merged * (provider === 'isolate' ? 2 : 1) + sum(parts.map((part) => part.largest));
+}
+
+/** A block of correlations; `rowSamples`: samples of rows that are multiplied at a time, 0 where there are moments. */
+export interface BlockLoad {
+  units: readonly [number, number];
+  same: boolean;
+}
+
+/** A correlation task that makes these blocks. */
+export function correlationBytes(provider: ProviderName, blocks: readonly BlockLoad[], rowSamples = 0): number {
+  let sums = 0;
+  let made = 0;
+  let rows = 0;
+  for (const {
+    units: [p, q],
+    same,
+  } of blocks) {
+    sums += 8 * (same ? (p * (p + 1)) / 2 : p * q);
+    made += 8 * p * q;
+    rows = Math.max(rows, 8 * (p + q) * rowSamples);
+  }
+  // sums of two parts and of one group; then r of both parts and of all; in an isolate the whole object at the end
+  const adding = 3 * sums + rows;
+  const making = 2 * sums + 3 * made;
+  return Math.max(adding, making, provider === 'isolate' ? 6 * made : 0);
+}
+
+/** Matching of p × q units. */
+export function matchBytes(p: number, q: number): number {
+  return 8 * p * q * (p > q ? 2 : 1.1) + 200 * (p + q);
+}
+
+/** Prediction of `targets` units from `sources`. */
+export function predictBytes(provider: ProviderName, sources: number, targets: number, alphas: number): number {
+  const grams = 2 * 8 * sources * sources;
+  const weights = 12 * alphas * targets * sources;
+  return grams + 2 * 8 * sources * targets + weights * (provider === 'isolate' ? 2 : 1);
+}
+
+/** Clustering of n joint units into k. */
+export function clusterBytes(n: number, k: number): number {
+  return 6 * n * n + 64 * n * (k + 10);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -3,81 +3,86 @@
  * over through the bucket. Reading checks dtype and shape; the checksum was checked by readNpz.
  */
 import { takeMember } from '../numeric/npz.ts';
+import type { NpzMember, NpzMembers } from '../numeric/npz.ts';
 import type { NpyArray, NpyData } from '../numeric/npy.ts';
 import type { Clustering } from './cluster/cluster.ts';
-import type { Correlation, HeldOutPart } from './correlation.ts';
+import type { Correlations } from './correlate.ts';
+import type { SampleCounts, UnitStats } from './correlation.ts';
 import type { Matching } from './match/match.ts';
 import type { Prediction } from './predict/predict.ts';
+import { scipyNpz } from './predict/scipy.ts';
+import { denseWeights } from './predict/weights.ts';
 
 type Members = Readonly<Record<string, NpyArray>>;
-type Written = Record<string, { data: NpyData; shape: number[] }>;
 
-const vector = (data: NpyData): { data: NpyData; shape: number[] } => ({ data, shape: [data.length] });
-const matrix = (data: NpyData, columns: number): { data: NpyData; shape: number[] } => ({
+const vector = (data: NpyData): NpzMember => ({ data, shape: [data.length] });
+const matrix = (data: NpyData, columns: number): NpzMember => ({
   data,
   shape: [columns === 0 ? 0 : data.length / columns, columns],
 });
 
-export function correlationMembers(c: Correlation): Written {
-  const n = c.unitsA + c.unitsB;
-  const members: Written = {
-    units: vector(Int32Array.of(c.unitsA, c.unitsB)),
-    counts: vector(Float64Array.of(c.rows, c.samples, c.fit.rows, c.fit.samples)),
-    mean: vector(c.mean),
-    std: vector(c.std),
-    dead: vector(c.dead),
-    variance_lost: vector(c.varianceLost),
-    mean_shift: vector(c.meanShift),
-    r: matrix(c.r, n),
-    fit_r: matrix(c.fit.r, n),
-    fit_constant: vector(c.fit.constant),
-  };
-  if (c.heldOut) {
-    members.held_out_counts = vector(Float64Array.of(c.heldOut.rows, c.heldOut.samples));
-    members.held_out_sum = vector(c.heldOut.sum);
-    members.held_out_second = matrix(c.heldOut.second, n);
-    members.held_out_constant = vector(c.heldOut.constant);
+/** The members of a correlation task's object: statistics by network, blocks by pair of networks. */
+export function correlationMembers({ counts: c, stats, blocks }: Correlations): NpzMembers {
+  const counts = [c.rows, c.samples, c.fitRows, c.fitSamples, c.heldOutRows, c.heldOutSamples];
+  const members: NpzMembers = { counts: vector(Float64Array.from(counts)) };
+  for (const [n, own] of stats) {
+    members[`mean_${n}`] = vector(own.mean);
+    members[`std_${n}`] = vector(own.std);
+    members[`dead_${n}`] = vector(own.dead);
+    members[`variance_lost_${n}`] = vector(own.varianceLost);
+    members[`mean_shift_${n}`] = vector(own.meanShift);
+    members[`fit_constant_${n}`] = vector(own.fitConstant);
+    if (!own.heldOut) continue;
+    members[`held_out_sum_${n}`] = vector(own.heldOut.sum);
+    members[`held_out_square_${n}`] = vector(own.heldOut.square);
+    members[`held_out_constant_${n}`] = vector(own.heldOut.constant);
+  }
+  for (const [name, { r, fitR, heldOutSecond }] of blocks) {
+    const columns = stats.get(Number(name.split('_')[1]))!.mean.length;
+    members[`r_${name}`] = matrix(r, columns);
+    if (fitR !== r) members[`fit_r_${name}`] = matrix(fitR, columns);
+    if (heldOutSecond) members[`held_out_${name}`] = matrix(heldOutSecond, columns);
   }
   return members;
 }
 
-export function correlationFrom(m: Members): Correlation {
-  const [unitsA = 0, unitsB = 0] = takeMember(m, 'units', 'int32', [2]);
-  const n = unitsA + unitsB;
-  const counts = takeMember(m, 'counts', 'float64', [4]);
-  let heldOut: HeldOutPart | null = null;
-  if ('held_out_counts' in m) {
-    const held = takeMember(m, 'held_out_counts', 'float64', [2]);
-    heldOut = {
-      rows: held[0]!,
-      samples: held[1]!,
-      sum: takeMember(m, 'held_out_sum', 'float64', [n]),
-      second: takeMember(m, 'held_out_second', 'float64', [n, n]),
-      constant: takeMember(m, 'held_out_constant', 'uint8', [n]),
-    };
-  }
+/** The names of the members that {@link statsFrom} needs of one network. */
+export function statsMemberNames(network: number, heldOut: boolean): string[] {
+  const names = ['mean', 'std', 'dead', 'variance_lost', 'mean_shift', 'fit_constant'];
+  const scored = heldOut ? ['held_out_sum', 'held_out_square', 'held_out_constant'] : [];
+  return ['counts', ...[...names, ...scored].map((name) => `${name}_${network}`)];
+}
+
+export function countsFrom(m: Members): SampleCounts {
+  const [rows, samples, fitRows, fitSamples, heldOutRows, heldOutSamples] = takeMember(m, 'counts', 'float64', [6]);
   return {
-    unitsA,
-    unitsB,
-    rows: counts[0]!,
-    samples: counts[1]!,
-    mean: takeMember(m, 'mean', 'float64', [n]),
-    std: takeMember(m, 'std', 'float64', [n]),
-    dead: takeMember(m, 'dead', 'uint8', [n]),
-    varianceLost: takeMember(m, 'variance_lost', 'uint8', [n]),
-    meanShift: takeMember(m, 'mean_shift', 'float64', [n]),
-    r: takeMember(m, 'r', 'float64', [n, n]),
-    fit: {
-      rows: counts[2]!,
-      samples: counts[3]!,
-      r: takeMember(m, 'fit_r', 'float64', [n, n]),
-      constant: takeMember(m, 'fit_constant', 'uint8', [n]),
-    },
-    heldOut,
+    rows: rows!,
+    samples: samples!,
+    fitRows: fitRows!,
+    fitSamples: fitSamples!,
+    heldOutRows: heldOutRows!,
+    heldOutSamples: heldOutSamples!,
   };
 }
 
-export function matchingMembers(m: Matching): Written {
+export function statsFrom(m: Members, network: number, units: number): UnitStats {
+  const floats = (name: string): Float64Array => takeMember(m, `${name}_${network}`, 'float64', [units]);
+  const flags = (name: string): Uint8Array => takeMember(m, `${name}_${network}`, 'uint8', [units]);
+  return {
+    mean: floats('mean'),
+    std: floats('std'),
+    dead: flags('dead'),
+    varianceLost: flags('variance_lost'),
+    meanShift: floats('mean_shift'),
+    fitConstant: flags('fit_constant'),
+    heldOut:
+      `held_out_sum_${network}` in m
+        ? { sum: floats('held_out_sum'), square: floats('held_out_square'), constant: flags('held_out_constant') }
+        : null,
+  };
+}
+
+export function matchingMembers(m: Matching): NpzMembers {
   return {
     semi_a: vector(m.semiA.partner),
     semi_a_r: vector(m.semiA.r),
@@ -105,22 +110,48 @@ export function matchingFrom(m: Members): Matching {
   };
 }
 
-export function predictionMembers(p: Prediction): Written {
+/** Units of either network above which weights are written as compressed rows. */
+const DENSE_UNITS = 2048;
+
+/** Whether weights [targets × sources] are written as compressed rows, for scipy.sparse.load_npz. */
+export function weightsAreSparse(targets: number, sources: number): boolean {
+  return Math.max(targets, sources) > DENSE_UNITS;
+}
+
+/** The member that holds the weights of an α, by its place among the rising ones: the bytes of a file of the results. */
+export const weightsMember = (alpha: number): string => `weights_${alpha}`;
+
+export function predictionMembers(p: Prediction): NpzMembers {
   const alphas = p.alphas.length;
-  const perTarget = (data: NpyData): { data: NpyData; shape: number[] } => ({ data, shape: [alphas, p.targets] });
-  return {
+  const perTarget = (data: NpyData): NpzMember => ({ data, shape: [alphas, p.targets] });
+  const members: NpzMembers = {
     alphas: vector(p.alphas),
+    chosen: vector(p.chosen),
     scored: vector(p.scored),
     predictors: vector(p.predictors),
-    weights: { data: p.weights, shape: [alphas, p.targets, p.sources] },
     r2_fit: perTarget(p.r2Fit),
     ...(p.r2HeldOut ? { r2_held_out: perTarget(p.r2HeldOut) } : {}),
     nonzero: perTarget(p.nonzero),
     kkt: perTarget(p.kkt),
   };
+  for (const [index, weights] of p.weights.entries()) {
+    members[weightsMember(index)] = weightsAreSparse(p.targets, p.sources)
+      ? vector(scipyNpz(weights, p.targets, p.sources))
+      : { data: denseWeights(weights, p.targets, p.sources), shape: [p.targets, p.sources] };
+  }
+  return members;
 }
 
-export function predictionFrom(m: Members): Prediction {
+/** What the report tells of a prediction: everything but its weights, which are files as they stand. */
+export type PredictionScores = Omit<Prediction, 'weights'>;
+
+/** The names of the members that {@link predictionFrom} needs. */
+export function predictionMemberNames(heldOut: boolean): string[] {
+  const names = ['alphas', 'chosen', 'scored', 'predictors', 'r2_fit', 'nonzero', 'kkt'];
+  return heldOut ? [...names, 'r2_held_out'] : names;
+}
+
+export function predictionFrom(m: Members): PredictionScores {
   const alphas = takeMember(m, 'alphas', 'float64', [-1]);
   const scored = takeMember(m, 'scored', 'uint8', [-1]);
   const predictors = takeMember(m, 'predictors', 'uint8', [-1]);
@@ -129,9 +160,9 @@ export function predictionFrom(m: Members): Prediction {
     alphas,
     sources: predictors.length,
     targets: scored.length,
+    chosen: takeMember(m, 'chosen', 'uint8', [scored.length]),
     scored,
     predictors,
-    weights: takeMember(m, 'weights', 'float64', [...perTarget, predictors.length]),
     r2Fit: takeMember(m, 'r2_fit', 'float64', perTarget),
     r2HeldOut: 'r2_held_out' in m ? takeMember(m, 'r2_held_out', 'float64', perTarget) : null,
     nonzero: takeMember(m, 'nonzero', 'int32', perTarget),
@@ -140,7 +171,7 @@ export function predictionFrom(m: Members): Prediction {
 }
 
 /** Members of a summary matrix, one row per cluster; NaN stands for a mean without a pair, in this object only. */
-export function clusteringMembers(c: Clustering): Written {
+export function clusteringMembers(c: Clustering): NpzMembers {
   const summary = c.summaries.flatMap((s) => [
     s.unitsA,
     s.unitsB,

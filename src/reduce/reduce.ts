@@ -1,129 +1,326 @@
 /**
- * Reduce stage. Takes a reduction task and the objects it needs; gives its object: a merged group, the
- * correlation of a pair, or one of the alignments. Guarantees: the same inputs give the same bytes.
+ * Reduce stage. Takes a reduction task and the objects it needs; gives the members of its object: a merged group, the
+ * correlations of a layer, or one of the alignments. Guarantees: the same inputs give the same bytes.
  */
-import { partialFrom, partialMemberNames, partialMembers } from '../accumulate/partial.ts';
-import type { Partial } from '../accumulate/partial.ts';
+import { unitsInSet } from '../accumulate/accumulate.ts';
+import { blockName, layerUnits } from '../accumulate/moments.ts';
+import type { LayerUnits } from '../accumulate/moments.ts';
+import {
+  formOf,
+  HEAD_MEMBERS,
+  partialFrom,
+  partialHead,
+  partialMemberNames,
+  partialMembers,
+  requireMeans,
+} from '../accumulate/partial.ts';
 import { meansFrom } from '../accumulate/pilot.ts';
 import { PipelineError } from '../errors.ts';
-import { readNpz, writeNpz } from '../numeric/npz.ts';
-import { unitOffsets } from '../plan/layers.ts';
+import type { NpyArray } from '../numeric/npy.ts';
+import type { NpzMembers, NpzObject } from '../numeric/npz.ts';
+import type { ProductSession } from '../onnx/product.ts';
 import type { Plan, Task } from '../plan/plan.ts';
+import { rowsOf } from '../plan/work.ts';
+import { readBlock } from './block.ts';
+import type { BlockSource } from './block.ts';
 import { clusterUnits } from './cluster/cluster.ts';
-import { correlatePair } from './correlate.ts';
-import type { PairUnits } from './correlate.ts';
-import type { Correlation } from './correlation.ts';
+import { correlateLayer } from './correlate.ts';
+import type { GroupPart } from './correlate.ts';
+import type { UnitStats } from './correlation.ts';
 import { matchUnits } from './match/match.ts';
-import { mergePartials, requireMeans } from './merge.ts';
+import { mergePartials } from './merge.ts';
 import {
   clusteringMembers,
-  correlationFrom,
   correlationMembers,
+  countsFrom,
   matchingMembers,
   predictionMembers,
+  statsFrom,
+  statsMemberNames,
 } from './objects.ts';
 import { predictUnits } from './predict/predict.ts';
+import { chooseTargets } from './predict/targets.ts';
 
 export type ReductionTask = Exclude<Task, { kind: 'pilot' | 'activate' }>;
+type TaskOf<K extends Task['kind']> = Extract<Task, { kind: K }>;
 
-/** Reads the object of another task of the plan. */
-export type ObjectReader = (task: number) => Promise<Uint8Array>;
+/** What a reduction reads and computes with. */
+export interface ReductionInputs {
+  /** The object of another task of the plan. */
+  object(task: number): Promise<NpzObject>;
+  /** Products of rows; opening it is only asked for where there are rows. */
+  product(): Promise<ProductSession>;
+}
 
 /**
- * Runs one reduction task and gives its .npz.
+ * Runs one reduction task and gives the members of its .npz.
  * @throws PipelineError `object-damaged` when an input fails its checksum or doesn't fit.
  */
-export async function runReductionTask(plan: Plan, task: ReductionTask, read: ObjectReader): Promise<Uint8Array> {
+export async function runReductionTask(plan: Plan, task: ReductionTask, inputs: ReductionInputs): Promise<NpzMembers> {
   switch (task.kind) {
     case 'merge':
-      return writeNpz(
-        partialMembers(
-          await mergePartials(partials(plan, task.needs, task.layer, read), task.layer, totalUnits(plan, task.layer)),
-        ),
-      );
+      return merge(plan, task, inputs);
     case 'correlate':
-      return writeNpz(correlationMembers(await correlate(plan, task, read)));
+      return correlate(plan, task, inputs);
+    case 'match':
+      return match(plan, task, inputs);
+    case 'predict':
+      return predict(plan, task, inputs);
+    case 'cluster':
+      return cluster(plan, task, inputs);
+  }
+}
+
+/** Which members of the objects it needs a task reads, in reading order; null: all. */
+export function neededMembers(plan: Plan, task: ReductionTask): { task: number; members: string[] | null }[] {
+  const heldOut = plan.fitGroups < plan.groups.count;
+  switch (task.kind) {
+    case 'merge':
+      return task.needs.map((need) => ({ task: need, members: null }));
+    case 'correlate': {
+      const [pilot, ...groups] = task.needs;
+      const { networks, blocks } = blocksOf(task);
+      return [
+        { task: pilot!, members: null },
+        ...groups.map((need) => {
+          const form = formOf(samplesOf(plan, need, task.layer), unitsInSet(plan, task.set, task.layer));
+          return { task: need, members: [...HEAD_MEMBERS, ...partialMemberNames(task.layer, networks, blocks, form)] };
+        }),
+      ];
+    }
     case 'match': {
-      const { r, unitsA, unitsB } = await correlationOf(task, read);
-      return writeNpz(matchingMembers(matchUnits(betweenOf(r, unitsA, unitsB), unitsA, unitsB)));
+      const { a, b } = plan.pairs[task.pair]!;
+      return gather(plan, task, [[a, b]], (block) => [`r_${block}`]);
     }
     case 'predict': {
-      if (plan.definition.predict === false) throw new PipelineError('internal', 'expected a definition that predicts');
-      const prediction = predictUnits(await correlationOf(task, read), task.direction, plan.definition.predict.alphas);
-      return writeNpz(predictionMembers(prediction));
+      const { a, b } = plan.pairs[task.pair]!;
+      const from = task.direction === 'aToB' ? a : b;
+      const names = (block: string): string[] => (heldOut ? [`fit_r_${block}`, `held_out_${block}`] : [`r_${block}`]);
+      const needed = gather(
+        plan,
+        task,
+        [
+          [from, from],
+          [a, b],
+        ],
+        names,
+      );
+      return withStats(plan, task, needed, [a, b], heldOut);
     }
     case 'cluster': {
-      if (plan.definition.cluster === false) throw new PipelineError('internal', 'expected a definition that clusters');
-      const { r, dead, unitsA, unitsB } = await correlationOf(task, read);
-      return writeNpz(
-        clusteringMembers(clusterUnits(r, dead, unitsA, unitsB, plan.definition.cluster, plan.definition.seed)),
+      const { a, b } = plan.pairs[task.pair]!;
+      const needed = gather(
+        plan,
+        task,
+        [
+          [a, a],
+          [a, b],
+          [b, b],
+        ],
+        (block) => [`r_${block}`],
       );
+      return withStats(plan, task, needed, [a, b], heldOut);
     }
   }
 }
 
-/** The block of a joint matrix between units of a and units of b, [unitsA × unitsB], a copy. */
-export function betweenOf(joint: Float64Array, unitsA: number, unitsB: number): Float64Array {
-  return blockOf(joint, unitsA + unitsB, [0, unitsA], [unitsA, unitsA + unitsB]);
+/** The task among `needs` that makes a block, by index. */
+export function blockTask(plan: Plan, needs: readonly number[], i: number, j: number): number {
+  const found = needs.find((need) => {
+    const task = plan.tasks[need]!;
+    return task.kind === 'correlate' && task.blocks.some((block) => block[0] === i && block[1] === j);
+  });
+  if (found === undefined) throw new PipelineError('internal', `expected a task that makes block ${blockName(i, j)}`);
+  return found;
 }
 
-/** A block of an n × n matrix, rows and columns as half-open ranges, a copy. */
-export function blockOf(
-  matrix: Float64Array,
-  n: number,
-  rows: readonly [number, number],
-  columns: readonly [number, number],
-): Float64Array {
-  const width = columns[1] - columns[0];
-  const block = new Float64Array((rows[1] - rows[0]) * width);
-  for (let i = rows[0]; i < rows[1]; i++) {
-    block.set(matrix.subarray(i * n + columns[0], i * n + columns[1]), (i - rows[0]) * width);
-  }
-  return block;
+/** A block of an object of correlations, read a few rows at a time. */
+export function blockSource(object: NpzObject, name: string, rows: number, columns: number): BlockSource {
+  return {
+    rows,
+    columns,
+    async *chunks() {
+      for await (const { first, values } of object.rows(name)) {
+        if (!(values instanceof Float64Array) || values.length % columns !== 0) {
+          throw new PipelineError('object-damaged', `member '${name}': expected rows of ${columns} float64`);
+        }
+        yield { first, values };
+      }
+    },
+  };
 }
 
-async function correlate(
-  plan: Plan,
-  task: Extract<Task, { kind: 'correlate' }>,
-  read: ObjectReader,
-): Promise<Correlation> {
+async function merge(plan: Plan, task: TaskOf<'merge'>, inputs: ReductionInputs): Promise<NpzMembers> {
+  const layers = plan.sets[task.set]!.layers.map((layer) => ({
+    layer,
+    units: unitsInSet(plan, task.set, layer),
+    samples: task.needs.map((need) => samplesOf(plan, need, layer)),
+  }));
+  const objects = async function* (): AsyncGenerator<Record<string, NpyArray>> {
+    for (const need of task.needs) yield (await inputs.object(need)).read();
+  };
+  return partialMembers(await mergePartials(objects(), layers, () => inputs.product()));
+}
+
+async function correlate(plan: Plan, task: TaskOf<'correlate'>, inputs: ReductionInputs): Promise<NpzMembers> {
   const [pilot, ...groups] = task.needs;
-  const layer = plan.layers[task.layer]!;
-  const offsets = unitOffsets(layer);
-  const { a, b } = plan.pairs[task.pair]!;
-  const pair: PairUnits = {
-    total: totalUnits(plan, task.layer),
-    startA: offsets[a]!,
-    unitsA: layer.taps[a]!.units,
-    startB: offsets[b]!,
-    unitsB: layer.taps[b]!.units,
-  };
-  const means = await meansFrom(await read(pilot!), plan);
-  const shifted = async function* (): AsyncGenerator<Partial> {
-    for await (const partial of partials(plan, groups, task.layer, read)) {
-      requireMeans(partial, means.hash);
-      yield partial;
+  const { networks, blocks } = blocksOf(task);
+  const means = await meansFrom(await (await inputs.object(pilot!)).read(), plan, task.set);
+  const units = unitsOf(plan, task.layer, networks);
+  const parts = async function* (): AsyncGenerator<GroupPart> {
+    for (const need of groups) {
+      const form = formOf(samplesOf(plan, need, task.layer), unitsInSet(plan, task.set, task.layer));
+      const names = [...HEAD_MEMBERS, ...partialMemberNames(task.layer, networks, blocks, form)];
+      const members = await (await inputs.object(need)).read(names);
+      const { rows, meansHash } = partialHead(members);
+      requireMeans(meansHash, means.hash);
+      yield { rows, part: partialFrom(members, task.layer, units, blocks, form) };
     }
   };
-  return correlatePair(shifted(), task.layer, pair, means.byLayer[task.layer]!, plan.fitGroups);
+  const own = means.byLayer.get(task.layer)!;
+  return correlationMembers(
+    await correlateLayer(parts(), units, own, task.blocks, plan.fitGroups, () => inputs.product()),
+  );
 }
 
-async function* partials(
-  plan: Plan,
-  needs: readonly number[],
-  layer: number,
-  read: ObjectReader,
-): AsyncGenerator<Partial> {
-  for (const index of needs) {
-    const members = await readNpz(await read(index), partialMemberNames(layer), plan.tasks[index]!.id);
-    yield partialFrom(members, layer, totalUnits(plan, layer));
+async function match(plan: Plan, task: TaskOf<'match'>, inputs: ReductionInputs): Promise<NpzMembers> {
+  const { a, b } = plan.pairs[task.pair]!;
+  const between = await readBlock(await open(plan, task, inputs, a, b, 'r'));
+  const { taps } = plan.layers[task.layer]!;
+  return matchingMembers(matchUnits(between, taps[a]!.units, taps[b]!.units));
+}
+
+async function predict(plan: Plan, task: TaskOf<'predict'>, inputs: ReductionInputs): Promise<NpzMembers> {
+  const settings = plan.definition.predict;
+  if (settings === false) throw new PipelineError('internal', 'expected a definition that predicts');
+  const { a, b } = plan.pairs[task.pair]!;
+  const [from, to] = task.direction === 'aToB' ? [a, b] : [b, a];
+  const sources = await stats(plan, task, inputs, from);
+  const targets = await stats(plan, task, inputs, to);
+  const chosen = chooseTargets(targets.std.length, settings.targets, plan.definition.seed);
+  const heldOut = plan.fitGroups < plan.groups.count;
+  const fit = heldOut ? 'fit_r' : 'r';
+  const across = from === a;
+  const fitGram = await readBlock(await open(plan, task, inputs, from, from, fit));
+  const fitCross = await readTargets(await open(plan, task, inputs, a, b, fit), chosen, across);
+  const heldOutGram = heldOut ? await readBlock(await open(plan, task, inputs, from, from, 'held_out')) : null;
+  const heldOutCross = heldOut
+    ? await readTargets(await open(plan, task, inputs, a, b, 'held_out'), chosen, across)
+    : null;
+  const object = await inputs.object(blockTask(plan, task.needs, a, b));
+  const heldOutSamples = countsFrom(await object.read(['counts'])).heldOutSamples;
+  const input = { sources, targets, chosen, fitGram, fitCross, heldOutGram, heldOutCross, heldOutSamples };
+  return predictionMembers(predictUnits(input, settings.alphas));
+}
+
+async function cluster(plan: Plan, task: TaskOf<'cluster'>, inputs: ReductionInputs): Promise<NpzMembers> {
+  const { cluster: options, seed } = plan.definition;
+  if (options === false) throw new PipelineError('internal', 'expected a definition that clusters');
+  const { a, b } = plan.pairs[task.pair]!;
+  const blocks = {
+    within_a: await open(plan, task, inputs, a, a, 'r'),
+    between: await open(plan, task, inputs, a, b, 'r'),
+    within_b: await open(plan, task, inputs, b, b, 'r'),
+  };
+  const [deadA, deadB] = [(await stats(plan, task, inputs, a)).dead, (await stats(plan, task, inputs, b)).dead];
+  return clusteringMembers(await clusterUnits(blocks, deadA, deadB, options, seed));
+}
+
+// the rows of the chosen targets against every source: columns of the block where the targets are its second network
+async function readTargets(block: BlockSource, chosen: Int32Array, across: boolean): Promise<Float64Array> {
+  const sources = across ? block.rows : block.columns;
+  const cross = new Float64Array(chosen.length * sources);
+  if (!across) {
+    const place = new Map(Array.from(chosen, (unit, at) => [unit, at]));
+    for await (const { first, values } of block.chunks()) {
+      for (let row = 0; row * sources < values.length; row++) {
+        const at = place.get(first + row);
+        if (at !== undefined) cross.set(values.subarray(row * sources, (row + 1) * sources), at * sources);
+      }
+    }
+    return cross;
   }
+  for await (const { first, values } of block.chunks()) {
+    for (let row = 0; row * block.columns < values.length; row++) {
+      for (let t = 0; t < chosen.length; t++) {
+        cross[t * sources + first + row] = values[row * block.columns + chosen[t]!]!;
+      }
+    }
+  }
+  return cross;
 }
 
-async function correlationOf(task: ReductionTask, read: ObjectReader): Promise<Correlation> {
-  return correlationFrom(await readNpz(await read(task.needs[0]!), undefined, task.id));
+async function open(
+  plan: Plan,
+  task: ReductionTask,
+  inputs: ReductionInputs,
+  i: number,
+  j: number,
+  what: 'r' | 'fit_r' | 'held_out',
+): Promise<BlockSource> {
+  const { taps } = plan.layers[(task as TaskOf<'match'>).layer]!;
+  const object = await inputs.object(blockTask(plan, task.needs, i, j));
+  return blockSource(object, `${what}_${blockName(i, j)}`, taps[i]!.units, taps[j]!.units);
 }
 
-function totalUnits(plan: Plan, layer: number): number {
-  return unitOffsets(plan.layers[layer]!).at(-1)!;
+async function stats(
+  plan: Plan,
+  task: TaskOf<'predict' | 'cluster'>,
+  inputs: ReductionInputs,
+  network: number,
+): Promise<UnitStats> {
+  const { a, b } = plan.pairs[task.pair]!;
+  const object = await inputs.object(blockTask(plan, task.needs, a, b));
+  const names = statsMemberNames(network, plan.fitGroups < plan.groups.count);
+  return statsFrom(await object.read(names), network, plan.layers[task.layer]!.taps[network]!.units);
+}
+
+// the networks that a task's blocks are between, rising, and the blocks' names
+function blocksOf(task: TaskOf<'correlate'>): { networks: number[]; blocks: string[] } {
+  const networks = [...new Set(task.blocks.flat())].sort((x, y) => x - y);
+  return { networks, blocks: task.blocks.map(([i, j]) => blockName(i, j)) };
+}
+
+function unitsOf(plan: Plan, layer: number, networks: readonly number[]): LayerUnits {
+  return layerUnits(
+    networks,
+    networks.map((network) => plan.layers[layer]!.taps[network]!.units),
+  );
+}
+
+// samples of a layer that an activation or merge task sums up
+function samplesOf(plan: Plan, index: number, layer: number): number {
+  const task = plan.tasks[index]!;
+  if (task.kind === 'merge') return task.needs.reduce((sum, need) => sum + samplesOf(plan, need, layer), 0);
+  if (task.kind !== 'activate') throw new PipelineError('internal', `expected partials; found ${task.id}`);
+  return rowsOf(task.ranges) * plan.layers[layer]!.positions;
+}
+
+// the members of these blocks by the task that makes them
+function gather(
+  plan: Plan,
+  task: ReductionTask,
+  blocks: readonly (readonly [number, number])[],
+  names: (block: string) => string[],
+): { task: number; members: string[] }[] {
+  const byTask = new Map<number, string[]>();
+  for (const [i, j] of blocks) {
+    const need = blockTask(plan, task.needs, i, j);
+    byTask.set(need, [...(byTask.get(need) ?? []), ...names(blockName(i, j))]);
+  }
+  return [...byTask].map(([need, members]) => ({ task: need, members }));
+}
+
+// statistics stand with the block between the pair
+function withStats(
+  plan: Plan,
+  task: ReductionTask,
+  needed: { task: number; members: string[] }[],
+  [a, b]: readonly [number, number],
+  heldOut: boolean,
+): { task: number; members: string[] }[] {
+  const between = blockTask(plan, task.needs, a, b);
+  const own = needed.find((entry) => entry.task === between)!;
+  own.members.push(...new Set([...statsMemberNames(a, heldOut), ...statsMemberNames(b, heldOut)]));
+  return needed;
 }

@@ -3,20 +3,28 @@
  * rows of cluster_summary.csv are the same rows.
  */
 import type { Plan } from '../plan/plan.ts';
+import type { BlockSource } from '../reduce/block.ts';
 import type { Clustering } from '../reduce/cluster/cluster.ts';
-import type { Correlation } from '../reduce/correlation.ts';
+import type { SampleCounts, UnitStats } from '../reduce/correlation.ts';
 import type { Matching } from '../reduce/match/match.ts';
+import type { PredictionScores } from '../reduce/objects.ts';
 import { summarisePrediction } from '../reduce/predict/predict.ts';
-import type { Prediction } from '../reduce/predict/predict.ts';
+import type { PredictionSummary } from '../reduce/predict/predict.ts';
 import type { ClusterResult, LayerResult, MatchResult } from './results.ts';
 
 /** What reduce knows of one pair at one layer; null where the stage is off. */
 export interface LayerDocuments {
-  correlation: Correlation;
+  counts: SampleCounts;
+  a: UnitStats;
+  b: UnitStats;
+  /** r within a [p × p], between a and b [p × q], within b [q × q]; never held whole, they can be 8,192² each. */
+  blocks: { withinA: BlockSource; between: BlockSource; withinB: BlockSource };
   matching: Matching | null;
-  aToB: Prediction | null;
-  bToA: Prediction | null;
+  aToB: PredictionScores | null;
+  bToA: PredictionScores | null;
   clustering: Clustering | null;
+  /** By index: the tasks whose objects hold what is handed out as it stands. */
+  tasks: { withinA: number; between: number; withinB: number; aToB: number | null; bToA: number | null };
 }
 
 /** How far below its row's maximum a matched r may be and still count as equal (contract.md, "share_equal"). */
@@ -24,27 +32,27 @@ const EQUAL_R = 1e-12;
 
 /** The entry of results.json for one pair at one layer. */
 export function layerEntry(plan: Plan, pair: number, layer: number, documents: LayerDocuments): LayerResult {
-  const { correlation, matching, aToB, bToA, clustering } = documents;
+  const { counts, matching, aToB, bToA, clustering } = documents;
   const { a, b } = plan.pairs[pair]!;
   const planned = plan.layers[layer]!;
-  const { unitsA, unitsB, rows, samples, fit, heldOut } = correlation;
   return {
     layer: planned.name,
     tensor_a: planned.taps[a]!.valueName,
     tensor_b: planned.taps[b]!.valueName,
-    units: [unitsA, unitsB],
-    images: rows,
+    units: [documents.a.mean.length, documents.b.mean.length],
+    images: counts.rows,
     positions: planned.positions,
-    samples,
-    dead_a: flagged(correlation.dead.subarray(0, unitsA)),
-    dead_b: flagged(correlation.dead.subarray(unitsA)),
-    match: matching && matchEntry(matching, correlation),
+    samples: counts.samples,
+    dead_a: flagged(documents.a.dead),
+    dead_b: flagged(documents.b.dead),
+    match: matching && matchEntry(matching, documents.a.dead),
     predict: aToB &&
       bToA && {
-        rows_fit: fit.rows,
-        rows_held_out: heldOut?.rows ?? 0,
-        a_to_b: summarisePrediction(aToB),
-        b_to_a: summarisePrediction(bToA),
+        rows_fit: counts.fitRows,
+        rows_held_out: counts.heldOutRows,
+        targets: { a_to_b: flagged(aToB.chosen).length, b_to_a: flagged(bToA.chosen).length },
+        a_to_b: alphaRows(aToB),
+        b_to_a: alphaRows(bToA),
       },
     cluster: clustering && {
       k: clustering.k,
@@ -53,6 +61,11 @@ export function layerEntry(plan: Plan, pair: number, layer: number, documents: L
       clusters: clusterRows(clustering),
     },
   };
+}
+
+/** One row per α, rising: the rows of prediction.csv. */
+export function alphaRows(scores: PredictionScores): PredictionSummary[] {
+  return summarisePrediction(scores);
 }
 
 /** One row per cluster, by number. */
@@ -74,11 +87,11 @@ export function flagged(flags: Uint8Array): number[] {
   return indices;
 }
 
-function matchEntry({ semiA, semiB, pairsA, r }: Matching, { dead }: Correlation): MatchResult {
+function matchEntry({ semiA, semiB, pairsA, r }: Matching, deadA: Uint8Array): MatchResult {
   let live = 0;
   let equal = 0;
   for (const [index, unit] of pairsA.entries()) {
-    if (dead[unit] === 1) continue;
+    if (deadA[unit] === 1) continue;
     live++;
     if (r[index]! >= semiA.r[unit]! - EQUAL_R) equal++;
   }

@@ -31,6 +31,22 @@ function textOf(value: number, kind: NumberKind): string {
   }
 }
 
+/** Units of what a run cost; amounts of memory are given in bytes. */
+export type CostUnit = 's' | 'MiB' | '$';
+
+/** What something cost, with its unit; `—` where it isn't known. */
+export function formatCost(value: number | null, unit: CostUnit): string {
+  if (value === null) return '—';
+  const amount = unit === 'MiB' ? value / 2 ** 20 : value;
+  // cents and more as prices are written, less by its first digits
+  if (unit === '$' && amount >= 1) {
+    return `$${amount.toLocaleString('en', { minimumFractionDigits: 2, maximumFractionDigits: 2 })}`;
+  }
+  const digits = amount >= 100 ? { maximumFractionDigits: 0 } : { maximumSignificantDigits: 2 };
+  const text = amount.toLocaleString('en', digits);
+  return unit === '$' ? `$${text}` : `${text} ${unit}`;
+}
+
 /** Steps of tint that page.css has for cells of the overview. */
 const TINTS = 10;
 

@@ -8,6 +8,7 @@
 import { html, raw } from 'hono/html';
 import { drawingId } from './embedded.ts';
 import type { PageData } from './embedded.ts';
+import { costsHtml } from './html/costs.ts';
 import { footerHtml } from './html/footer.ts';
 import { dataBlock, inline, policy } from './html/embed.ts';
 import { headerHtml } from './html/header.ts';
@@ -77,7 +78,9 @@ function documentHtml(content: PageContent, data: PageData, contentPolicy: strin
       <body>
         <a class="skip" href="#overview">Skip to the overview</a>
         <noscript><p class="unscripted">The pictures of this page need JavaScript. Its numbers don't.</p></noscript>
-        <main>${headerHtml(content)}${overviewHtml(content, data)}${notesHtml(content.warnings)}${GAP}</main>
+        <main>
+          ${headerHtml(content)}${overviewHtml(content, data)}${notesHtml(content.warnings)}${GAP}${costsHtml(content.costs)}
+        </main>
         ${footerHtml()}${GAP}
       </body>
     </html> `;

@@ -1,6 +1,7 @@
 /** What the page is made of, and the data that all its sections share. */
 import type { Plan } from '../plan/plan.ts';
-import type { LayerDrawing, PageData } from './embedded.ts';
+import type { RunCosts } from './costs.ts';
+import type { LayerDrawing, PageData, SortedCurve } from './embedded.ts';
 import type { Results } from './results.ts';
 import type { Warning } from './warnings.ts';
 
@@ -11,6 +12,8 @@ export interface PageContent {
   warnings: readonly Warning[];
   /** By pair, then layer; null for pairs the page has no section for, which are the last ones. */
   drawings: readonly (LayerDrawing | null)[];
+  /** What the run took; null where nobody measured. */
+  costs: RunCosts | null;
 }
 
 /** What is embedded as `page-data`. */
@@ -23,6 +26,7 @@ export function pageData({ plan, results, drawings }: PageContent): PageData {
   return {
     layers,
     pairs: results.pairs.slice(0, shown).map(({ a, b }, pair) => ({ a, b, folder: plan.pairs[pair]!.folder })),
+    seed: plan.definition.seed,
     alphas: predict === false ? [] : predict.alphas.toSorted((x, y) => x - y),
     scored,
     matched: entries.map((own) => own.map(({ match }) => match?.mean_r ?? null)),
@@ -35,12 +39,12 @@ export function pageData({ plan, results, drawings }: PageContent): PageData {
       }),
     ),
     means: layers.map((_, layer) => {
-      const byNetwork = new Map<number, number[]>();
+      const byNetwork = new Map<number, SortedCurve>();
       for (const [pair, { a, b }] of plan.pairs.slice(0, shown).entries()) {
         const drawing = drawings[pair * layers.length + layer]!;
         byNetwork.set(a, drawing.meansA).set(b, drawing.meansB);
       }
-      return [...byNetwork].map(([network, values]) => ({ network: plan.networks[network]!.name, values }));
+      return [...byNetwork].map(([network, curve]) => ({ network: plan.networks[network]!.name, curve }));
     }),
   };
 }

@@ -4,13 +4,14 @@
  * "Outputs"; the same documents give the same bytes. Runs anywhere: no Node, no DOM.
  */
 import type { Plan } from '../plan/plan.ts';
+import type { RunCosts } from './costs.ts';
 import { digestOf } from './digest.ts';
 import type { HashedFile } from './digest.ts';
 import { layerDrawing, pairsDrawn } from './drawing.ts';
 import { layerEntry } from './entry.ts';
 import type { LayerDocuments } from './entry.ts';
 import { layerFiles } from './files.ts';
-import type { OutputFile } from './files.ts';
+import type { OutputFile, WrittenFile } from './files.ts';
 import type { LayerDrawing } from './embedded.ts';
 import { pageBytes } from './page.ts';
 import type { PageAssets } from './page.ts';
@@ -19,7 +20,7 @@ import type { LayerResult, Results } from './results.ts';
 import { layerWarnings, runWarnings } from './warnings.ts';
 import type { Warning } from './warnings.ts';
 
-export type { OutputFile } from './files.ts';
+export type { OutputFile, WrittenFile } from './files.ts';
 
 /** What the end of the report needs of one pair at one layer; plain JSON data. */
 export interface LayerSummary {
@@ -32,22 +33,25 @@ export interface LayerSummary {
   drawing: LayerDrawing | null;
 }
 
-/** The files of one pair at one layer, made one by one while they are read, and its summary. */
-export function reportLayer(
+/**
+ * The files of one pair at one layer, made one by one while they are read, and its summary. Each block is read once at
+ * most, chunk by chunk, and never held: memory is three pictures of at most 384 × 384 float64 beside a chunk.
+ * @throws PipelineError `object-damaged` from the blocks' reader
+ */
+export async function reportLayer(
   plan: Plan,
   pair: number,
   layer: number,
   documents: LayerDocuments,
-): { files: Iterable<OutputFile>; summary: LayerSummary } {
-  const folder = `${plan.pairs[pair]!.folder}/${plan.layers[layer]!.name}`;
+): Promise<{ files: Iterable<OutputFile>; summary: LayerSummary }> {
   const summary = {
     pair,
     layer,
     entry: layerEntry(plan, pair, layer, documents),
     warnings: layerWarnings(plan, pair, layer, documents),
-    drawing: pair < pairsDrawn(plan) ? layerDrawing(plan, documents) : null,
+    drawing: pair < pairsDrawn(plan) ? await layerDrawing(plan, documents) : null,
   };
-  return { files: layerFiles(folder, documents), summary };
+  return { files: layerFiles(plan, pair, layer, documents), summary };
 }
 
 /**
@@ -56,6 +60,7 @@ export function reportLayer(
  * @param convergent version of Convergent
  * @param summaries of all pairs and layers: first pair first, its layers in the file's order
  * @param files all files of {@link reportLayer}, in any order
+ * @param costs shown at the end of the page alone; null: no such section
  */
 export async function reportRun(
   plan: Plan,
@@ -63,7 +68,8 @@ export async function reportRun(
   summaries: readonly LayerSummary[],
   files: readonly HashedFile[],
   assets: PageAssets,
-): Promise<{ files: OutputFile[]; digest: string }> {
+  costs: RunCosts | null,
+): Promise<{ files: WrittenFile[]; digest: string }> {
   const warnings = uniqueWarnings([...runWarnings(plan), ...summaries.flatMap((summary) => summary.warnings)]);
   const digest = await digestOf(files);
   const layers = plan.layers.length;
@@ -75,7 +81,7 @@ export async function reportRun(
       data: plan.data.sha256,
       models: Object.fromEntries(plan.networks.map((network) => [network.name, network.modelSha256])),
     },
-    provider: `${plan.provider.name} ${plan.provider.version}`,
+    provider: plan.providers.map(({ name, version }) => `${name} ${version}`).join(' + '),
     groups: plan.groups.count,
     digest,
     warnings: warnings.map((warning) => warning.text),
@@ -87,7 +93,7 @@ export async function reportRun(
   };
   const json = new TextEncoder().encode(`${JSON.stringify(results, null, 2)}\n`);
   const drawings = summaries.map((summary) => summary.drawing);
-  const page = await pageBytes({ plan, results, warnings, drawings }, assets);
+  const page = await pageBytes({ plan, results, warnings, drawings, costs }, assets);
   return {
     files: [
       { path: 'results.json', bytes: json },

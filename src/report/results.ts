@@ -31,9 +31,15 @@ const alpha = z.strictObject({
   max_kkt: says(z.number().min(0).nullable(), 'Largest violation of the optimality conditions; null without a target.'),
 });
 
+const targets = z.strictObject({
+  a_to_b: says(count, 'Units of b predicted: all of them, or a sample drawn by the seed.'),
+  b_to_a: says(count, 'Units of a predicted.'),
+});
+
 const predict = z.strictObject({
   rows_fit: says(count, 'Images the predictions are fitted on.'),
   rows_held_out: says(count, 'Images they are scored on.'),
+  targets: says(targets, 'How many units were to be predicted.'),
   a_to_b: says(z.array(alpha), 'Units of b predicted from units of a, by rising alpha.'),
   b_to_a: says(z.array(alpha), 'Units of a predicted from units of b, by rising alpha.'),
 });

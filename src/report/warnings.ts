@@ -3,7 +3,8 @@
  * units it is about. What concerns one network only doesn't name the pair, so that it is told once.
  */
 import type { Plan } from '../plan/plan.ts';
-import type { Prediction } from '../reduce/predict/predict.ts';
+import type { SampleCounts, UnitStats } from '../reduce/correlation.ts';
+import type { PredictionScores } from '../reduce/objects.ts';
 import { flagged } from './entry.ts';
 import type { LayerDocuments } from './entry.ts';
 
@@ -34,46 +35,37 @@ export function runWarnings(plan: Plan): Warning[] {
 
 /** Warnings of one pair at one layer, and of its two networks there. */
 export function layerWarnings(plan: Plan, pair: number, layer: number, documents: LayerDocuments): Warning[] {
-  const { correlation, aToB, bToA } = documents;
+  const { counts, aToB, bToA } = documents;
   const { a, b } = plan.pairs[pair]!;
   const { name } = plan.layers[layer]!;
-  const sides: Side[] = [
-    { net: plan.networks[a]!.name, start: 0, units: correlation.unitsA, asSource: aToB, asTarget: bToA },
-    {
-      net: plan.networks[b]!.name,
-      start: correlation.unitsA,
-      units: correlation.unitsB,
-      asSource: bToA,
-      asTarget: aToB,
-    },
-  ];
-  const [sideA, sideB] = sides as [Side, Side];
+  const sideA = { net: plan.networks[a]!.name, stats: documents.a, asSource: aToB, asTarget: bToA };
+  const sideB = { net: plan.networks[b]!.name, stats: documents.b, asSource: bToA, asTarget: aToB };
   return [
-    ...sides.flatMap((side) => networkWarnings(name, side, documents)),
+    ...networkWarnings(name, sideA, counts),
+    ...networkWarnings(name, sideB, counts),
     ...(aToB ? predictionWarnings(`${name}, ${sideA.net} → ${sideB.net}`, sideB.net, aToB) : []),
     ...(bToA ? predictionWarnings(`${name}, ${sideB.net} → ${sideA.net}`, sideA.net, bToA) : []),
     ...clusteringWarnings(plan, `${name}, ${sideA.net} and ${sideB.net}`, documents),
   ];
 }
 
-/** One network of a pair: its units among the joint ones, and the predictions from it and of it. */
+/** One network of a pair: its units, and the predictions from it and of it. */
 interface Side {
   net: string;
-  start: number;
-  units: number;
-  asSource: Prediction | null;
-  asTarget: Prediction | null;
+  stats: UnitStats;
+  asSource: PredictionScores | null;
+  asTarget: PredictionScores | null;
 }
 
-function networkWarnings(layer: string, side: Side, { correlation }: LayerDocuments): Warning[] {
-  const { net, start, units, asSource, asTarget } = side;
+function networkWarnings(layer: string, { net, stats, asSource, asTarget }: Side, counts: SampleCounts): Warning[] {
   const where = `${layer}, ${net}`;
+  const { dead, varianceLost, fitConstant, meanShift } = stats;
   const warnings: Warning[] = [];
   const add = (kind: WarningKind, text: string): number => warnings.push({ kind, text: `${where}: ${text}` });
-  const own = (flags: Uint8Array): number[] => flagged(flags.subarray(start, start + units));
 
   // too few samples
-  const samples = asSource ? correlation.fit.samples : correlation.samples;
+  const units = dead.length;
+  const samples = asSource ? counts.fitSamples : counts.samples;
   if (samples <= units) {
     const what = asSource ? 'samples to fit on' : 'samples';
     const consequence = asSource
@@ -83,12 +75,12 @@ function networkWarnings(layer: string, side: Side, { correlation }: LayerDocume
   }
 
   // units that don't vary, over all samples or in one part
-  const lost = own(correlation.varianceLost);
-  const dead = own(correlation.dead).filter((unit) => !lost.includes(unit));
-  if (dead.length > 0) {
+  const lost = flagged(varianceLost);
+  const silentAlways = flagged(dead).filter((unit) => varianceLost[unit] === 0);
+  if (silentAlways.length > 0) {
     add(
       'units',
-      `${unitList(dead)} ${be(dead)} dead (constant over all samples): r is 0, left out of prediction and clustering`,
+      `${unitList(silentAlways)} ${be(silentAlways)} dead (constant over all samples): r is 0, left out of prediction and clustering`,
     );
   }
   if (lost.length > 0) {
@@ -97,16 +89,15 @@ function networkWarnings(layer: string, side: Side, { correlation }: LayerDocume
       `${unitList(lost)} ${be(lost)} so nearly constant that the variance was lost to rounding: counted as dead`,
     );
   }
-  const isDead = (unit: number): boolean => correlation.dead[start + unit] === 1;
-  const silent = asSource ? own(correlation.fit.constant).filter((unit) => !isDead(unit)) : [];
+  const silent = asSource ? flagged(fitConstant).filter((unit) => dead[unit] === 0) : [];
   if (silent.length > 0) {
     add(
       'prediction',
       `${unitList(silent)} ${be(silent)} constant in the rows fitted on: left out of prediction, as predictor and as target`,
     );
   }
-  const unscored = asTarget ? flagged(asTarget.scored.map((flag) => 1 - flag)) : [];
-  const silentHeldOut = unscored.filter((unit) => !isDead(unit) && !silent.includes(unit));
+  const unscored = asTarget ? flagged(asTarget.chosen).filter((unit) => asTarget.scored[unit] === 0) : [];
+  const silentHeldOut = unscored.filter((unit) => dead[unit] === 0 && fitConstant[unit] === 0);
   if (silentHeldOut.length > 0) {
     add(
       'prediction',
@@ -115,24 +106,24 @@ function networkWarnings(layer: string, side: Side, { correlation }: LayerDocume
   }
 
   // sums that lost digits
-  const shifted = flagged(
-    Uint8Array.from(correlation.meanShift.subarray(start, start + units), (shift) => (shift > MOST_MEAN_SHIFT ? 1 : 0)),
-  );
+  const shifted = flagged(Uint8Array.from(meanShift, (shift) => (shift > MOST_MEAN_SHIFT ? 1 : 0)));
   if (shifted.length > 0) {
-    const worst = shifted.reduce((most, unit) => Math.max(most, correlation.meanShift[start + unit]!), 0);
+    const worst = shifted.reduce((most, unit) => Math.max(most, meanShift[unit]!), 0);
     const text = `the first rows are not typical for ${unitList(shifted)}: their mean is off by up to ${worst.toPrecision(2)} standard deviations, so r has fewer correct digits; shuffle the rows`;
     add('precision', text);
   }
   return warnings;
 }
 
-function predictionWarnings(where: string, target: string, prediction: Prediction): Warning[] {
-  const { alphas, targets, scored, r2Fit, r2HeldOut, nonzero, kkt } = prediction;
+function predictionWarnings(where: string, target: string, prediction: PredictionScores): Warning[] {
+  const { alphas, targets, chosen, scored, r2Fit, r2HeldOut, nonzero, kkt } = prediction;
   const warnings: Warning[] = [];
   const add = (text: string): number => warnings.push({ kind: 'prediction', text: `${where}: ${text}` });
   const units = flagged(scored);
   if (units.length === 0) {
-    add(`no unit of ${target} varies both in the rows fitted on and in those held out: nothing to predict`);
+    const { length: asked } = flagged(chosen);
+    const none = asked < targets ? `none of the ${asked} units chosen` : 'no unit';
+    add(`${none} of ${target} varies both in the rows fitted on and in those held out: nothing to predict`);
     return warnings;
   }
   const empty: number[] = [];

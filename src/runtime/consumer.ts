@@ -3,16 +3,29 @@
  * Every message is acked by itself. Messages are hints: a task whose object is there is done, however
  * often it is asked for.
  */
-import { fromUnknown } from '../errors.ts';
-import type { ErrorRecord, PipelineError } from '../errors.ts';
+import { fromUnknown, PipelineError } from '../errors.ts';
+import type { ErrorRecord } from '../errors.ts';
+import { isActivation } from '../plan/plan.ts';
+import type { CodeHashes, Plan, Task } from '../plan/plan.ts';
 import type { Env, TaskMessage } from './env.ts';
-import { runTask } from './isolate.ts';
+import { runIsolateTask } from './isolate.ts';
+import type { TaskOutcome } from './isolate.ts';
+import { NATIVE_TASKS_AT_ONCE } from './limits.ts';
+import { runNativeTask } from './native.ts';
 import type { RunProgress } from './progress.ts';
 import { getPlan, hasObject, putObject, verifyObject } from './store.ts';
 
-/** Runs the tasks of a batch one after the other. */
+/** The hash of this build's code, by provider and kind of task; the bundler fills it in. */
+declare const CODE_HASHES: CodeHashes;
+
+/** Runs the tasks of a batch, a few at a time: those of an isolate wait for each other by themselves. */
 export async function consumeTasks(batch: MessageBatch<TaskMessage>, env: Env): Promise<void> {
-  for (const message of batch.messages) await consumeTask(message, env);
+  const waiting = [...batch.messages];
+  const atOnce = Number(env.COMPUTE_TASKS_AT_ONCE ?? NATIVE_TASKS_AT_ONCE);
+  const work = async (): Promise<void> => {
+    for (let message = waiting.shift(); message; message = waiting.shift()) await consumeTask(message, env);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, waiting.length) }, work));
 }
 
 /** Dead letters: a task whose retries are used up fails its run, with the reason it gave last. */
@@ -49,21 +62,22 @@ async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<voi
       return;
     }
     const started = Date.now();
-    const outcome = await runTask(env.BUCKET, planHash, plan, task);
+    const outcome = await runTask(env, planHash, plan, task);
     if (outcome === null) {
       await progress.finish(attempt, index, null);
       message.ack();
       return;
     }
-    const { object, heapBytes } = outcome;
+    const { object, bytes, peakBytes } = outcome;
     await putObject(env.BUCKET, task, object);
     // only now, with the object in the bucket, may anybody hear of it
     const record = {
       kind: task.kind,
       started,
       seconds: (Date.now() - started) / 1000,
-      heapBytes,
-      bytes: object.length,
+      provider: task.provider,
+      peakBytes,
+      bytes,
       deliveries: message.attempts,
     };
     await progress.finish(attempt, index, record);
@@ -71,6 +85,19 @@ async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<voi
   } catch (thrown) {
     await reject(message, env, id, fromUnknown(thrown, 'task-failed'));
   }
+}
+
+// null where the task's object was made meanwhile
+async function runTask(env: Env, planHash: string, plan: Plan, task: Task): Promise<TaskOutcome | null> {
+  // a plan of another build has keys that promise other bytes than this code writes
+  const kind = isActivation(task) ? 'activate' : 'reduce';
+  if (plan.code[task.provider][kind] !== CODE_HASHES[task.provider][kind]) {
+    throw new PipelineError('internal', `expected a plan made by this build; found one of another, at ${task.id}`, {
+      hint: 'start the run again with this version',
+    });
+  }
+  if (task.provider === 'native') return runNativeTask(env, planHash, plan, task);
+  return runIsolateTask(env.BUCKET, planHash, plan, task);
 }
 
 async function reject(message: Message<TaskMessage>, env: Env, id: string, error: PipelineError): Promise<void> {

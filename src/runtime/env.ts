@@ -23,6 +23,12 @@ export interface Env {
   TASKS: Queue<TaskMessage>;
   RUNS: Workflow<RunParameters>;
   PROGRESS: DurableObjectNamespace<RunProgress>;
+  /** The compute server, where there is one. */
+  COMPUTE?: Fetcher;
+  /** What it asks for as bearer token. */
+  COMPUTE_TOKEN?: string;
+  /** Tasks under way at once in one invocation of the queue's consumer; a number. */
+  COMPUTE_TASKS_AT_ONCE?: string;
   /** Set by the local engine alone: there the state folder is the user's own. */
   LOCAL?: string;
 }

@@ -17,3 +17,7 @@ export const PARALLEL_REQUESTS = 6;
 export const STEP_TIMEOUT = '30 minutes';
 /** Bytes of probe data hashed as one chunk, the unit in which stored data is verified. */
 export const CHUNK_BYTES = 65_536;
+/** Tasks under way at once in one invocation: each has a request open to the compute server (Workers: 6 connections). */
+export const NATIVE_TASKS_AT_ONCE = 4;
+/** Bytes of a task's inputs read from the bucket and sent on at a time. */
+export const NATIVE_PIECE_BYTES = 4 * 2 ** 20;

@@ -1,6 +1,7 @@
 /** What the Worker tells its clients, over HTTP and in results. Types only; no platform names. */
 import type { ErrorRecord } from '../errors.ts';
 import type { TaskKind } from '../plan/plan.ts';
+import type { ProviderName } from '../plan/providers.ts';
 
 /** What one task cost in the attempt that computed it. */
 export interface TaskRecord {
@@ -8,8 +9,9 @@ export interface TaskRecord {
   /** Milliseconds since 1970. */
   started: number;
   seconds: number;
-  /** Wasm heap when the task ended, bytes. */
-  heapBytes: number;
+  provider: ProviderName;
+  /** Isolate: the wasm heap when the task ended; native: the child's peak beyond its runtime; bytes, null: unknown. */
+  peakBytes: number | null;
   /** Size of its object, bytes. */
   bytes: number;
   /** Which delivery of its message succeeded, from 1. */

@@ -2,17 +2,32 @@
  * Report files into the bucket, below `report/<plan hash>/`. Written anew by every attempt from the
  * verified reductions, so that nothing stale or damaged is ever handed out.
  */
-import type { LayerSummary, OutputFile } from '../report/report.ts';
-import { reportLayer, reportRun } from '../report/report.ts';
-import { sha256Hex } from '../numeric/hash.ts';
-import { readNpz } from '../numeric/npz.ts';
+import { blockName } from '../accumulate/moments.ts';
+import { sha256Hex, toHex } from '../numeric/hash.ts';
+import { openNpz } from '../numeric/npz.ts';
+import type { NpzObject } from '../numeric/npz.ts';
 import type { NpyArray } from '../numeric/npy.ts';
 import type { Plan, Task, TaskKind } from '../plan/plan.ts';
-import { clusteringFrom, correlationFrom, matchingFrom, predictionFrom } from '../reduce/objects.ts';
+import { setOf } from '../plan/tasks.ts';
+import type { BlockSource } from '../reduce/block.ts';
+import {
+  clusteringFrom,
+  countsFrom,
+  matchingFrom,
+  predictionFrom,
+  predictionMemberNames,
+  statsFrom,
+  statsMemberNames,
+} from '../reduce/objects.ts';
+import { blockSource, blockTask } from '../reduce/reduce.ts';
 import pageScript from '../../dist/page.iife';
 import pageStyle from '../report/page/page.css';
+import type { RunCosts } from '../report/costs.ts';
+import type { StoredFile } from '../report/files.ts';
+import type { LayerSummary, WrittenFile } from '../report/report.ts';
+import { reportLayer, reportRun } from '../report/report.ts';
 import type { FileEntry } from './protocol.ts';
-import { getObject } from './store.ts';
+import { objectSource } from './store.ts';
 
 declare const CONVERGENT_VERSION: string;
 
@@ -27,7 +42,7 @@ export const resultPrefix = (planHash: string): string => `report/${planHash}/`;
 /** Key of the list of all files of a result. */
 export const manifestKey = (planHash: string): string => `report/${planHash}.files.json`;
 
-/** Writes the files of one pair at one layer. */
+/** Writes the files of one pair at one layer: tables made here, matrices copied out of the objects that hold them. */
 export async function writeLayerReport(
   bucket: R2Bucket,
   planHash: string,
@@ -35,22 +50,62 @@ export async function writeLayerReport(
   pair: number,
   layer: number,
 ): Promise<LayerManifest> {
-  const members = async (kind: TaskKind, direction?: 'aToB' | 'bToA'): Promise<Record<string, NpyArray> | null> => {
-    const task = plan.tasks.find((candidate) => isFor(candidate, kind, pair, layer, direction));
-    return task ? readNpz(await getObject(bucket, task), undefined, task.id) : null;
+  const { a, b } = plan.pairs[pair]!;
+  const { taps } = plan.layers[layer]!;
+  const heldOut = plan.fitGroups < plan.groups.count;
+  const index = (kind: TaskKind, direction?: 'aToB' | 'bToA'): number | null => {
+    const found = plan.tasks.findIndex((candidate) => isFor(candidate, kind, pair, layer, direction));
+    return found < 0 ? null : found;
   };
-  const from = <T>(found: Record<string, NpyArray> | null, read: (members: Record<string, NpyArray>) => T): T | null =>
-    found && read(found);
-  const { files, summary } = reportLayer(plan, pair, layer, {
-    correlation: from(await members('correlate'), correlationFrom)!,
-    matching: from(await members('match'), matchingFrom),
-    aToB: from(await members('predict', 'aToB'), predictionFrom),
-    bToA: from(await members('predict', 'bToA'), predictionFrom),
-    clustering: from(await members('cluster'), clusteringFrom),
+  const objects = new Map<number, Promise<NpzObject>>();
+  const open = (task: number): Promise<NpzObject> => {
+    const planned = plan.tasks[task]!;
+    const opened = objects.get(task) ?? objectSource(bucket, planned).then((source) => openNpz(source, planned.id));
+    objects.set(task, opened);
+    return opened;
+  };
+  const read = async <T>(
+    task: number | null,
+    from: (members: Record<string, NpyArray>) => T,
+    names?: string[],
+  ): Promise<T | null> => (task === null ? null : from(await (await open(task)).read(names)));
+
+  const correlations = plan.tasks.flatMap((task, at) =>
+    task.kind === 'correlate' && task.layer === layer && task.set === setOf(plan, layer, pair) ? [at] : [],
+  );
+  const [withinA, between, withinB] = [
+    blockTask(plan, correlations, a, a),
+    blockTask(plan, correlations, a, b),
+    blockTask(plan, correlations, b, b),
+  ];
+  const block = async (task: number, i: number, j: number): Promise<BlockSource> =>
+    blockSource(await open(task), `r_${blockName(i, j)}`, taps[i]!.units, taps[j]!.units);
+  const names = [...new Set([...statsMemberNames(a, heldOut), ...statsMemberNames(b, heldOut)])];
+  const stats = await (await open(between)).read(names);
+  const tasks = { withinA, between, withinB, aToB: index('predict', 'aToB'), bToA: index('predict', 'bToA') };
+  const { files, summary } = await reportLayer(plan, pair, layer, {
+    counts: countsFrom(stats),
+    a: statsFrom(stats, a, taps[a]!.units),
+    b: statsFrom(stats, b, taps[b]!.units),
+    blocks: {
+      withinA: await block(withinA, a, a),
+      between: await block(between, a, b),
+      withinB: await block(withinB, b, b),
+    },
+    matching: await read(index('match'), matchingFrom),
+    aToB: await read(tasks.aToB, predictionFrom, predictionMemberNames(heldOut)),
+    bToA: await read(tasks.bToA, predictionFrom, predictionMemberNames(heldOut)),
+    clustering: await read(index('cluster'), clusteringFrom),
+    tasks,
   });
   const summaryKey = `report/${planHash}.${pair}.${layer}.json`;
   await bucket.put(summaryKey, JSON.stringify(summary));
-  return { files: await putFiles(bucket, planHash, files), summary: summaryKey };
+  const entries: FileEntry[] = [];
+  for (const file of files) {
+    if ('bytes' in file) entries.push(await putFile(bucket, planHash, file));
+    else entries.push(await copyMember(bucket, planHash, await open(file.member.task), file));
+  }
+  return { files: entries, summary: summaryKey };
 }
 
 /** Writes results.json, the page, and the list of all files; gives the list's key and the digest. */
@@ -59,27 +114,69 @@ export async function writeRunReport(
   planHash: string,
   plan: Plan,
   manifests: readonly LayerManifest[],
+  costs: RunCosts | null,
 ): Promise<{ result: string; digest: string }> {
   const summaries: LayerSummary[] = [];
   for (const { summary } of manifests) summaries.push(await (await bucket.get(summary))!.json<LayerSummary>());
   const written = manifests.flatMap((manifest) => manifest.files);
-  const { files, digest } = await reportRun(plan, CONVERGENT_VERSION, summaries, written, {
-    script: pageScript,
-    style: pageStyle,
-  });
-  const all = [...written, ...(await putFiles(bucket, planHash, files))];
+  const { files, digest } = await reportRun(
+    plan,
+    CONVERGENT_VERSION,
+    summaries,
+    written,
+    { script: pageScript, style: pageStyle },
+    costs,
+  );
+  const all = [...written];
+  for (const file of files) all.push(await putFile(bucket, planHash, file));
   const key = manifestKey(planHash);
   await bucket.put(key, JSON.stringify({ digest, files: all }));
   return { result: key, digest };
 }
 
-async function putFiles(bucket: R2Bucket, planHash: string, files: Iterable<OutputFile>): Promise<FileEntry[]> {
-  const entries: FileEntry[] = [];
-  for (const { path, bytes } of files) {
-    await bucket.put(resultPrefix(planHash) + path, bytes);
-    entries.push({ path, sha256: await sha256Hex(bytes), bytes: bytes.length });
-  }
-  return entries;
+async function putFile(bucket: R2Bucket, planHash: string, { path, bytes }: WrittenFile): Promise<FileEntry> {
+  await bucket.put(resultPrefix(planHash) + path, bytes);
+  return { path, sha256: await sha256Hex(bytes), bytes: bytes.length };
+}
+
+// a member out of its object, in pieces: nobody holds the whole
+async function copyMember(
+  bucket: R2Bucket,
+  planHash: string,
+  object: NpzObject,
+  { path, member }: StoredFile,
+): Promise<FileEntry> {
+  const { start, end } = object.range(member.name);
+  const skip = member.part === 'npy' ? 0 : await object.payloadOffset(member.name);
+  const length = end - start - skip;
+  const digest = new crypto.DigestStream('SHA-256');
+  const hashing = digest.getWriter();
+  const { readable, writable } = new FixedLengthStream(length);
+  const writer = writable.getWriter();
+  const copying = (async () => {
+    let left = skip;
+    for await (const chunk of object.bytes(member.name)) {
+      const piece = chunk.subarray(Math.min(left, chunk.length));
+      left -= chunk.length - piece.length;
+      if (piece.length === 0) continue;
+      await hashing.write(piece);
+      await writer.write(piece);
+    }
+    await hashing.close();
+    await writer.close();
+  })().catch(async (error: unknown) => {
+    // the put fails with the copy
+    await writer.abort(error).catch(() => undefined);
+    throw error;
+  });
+  await Promise.all([
+    copying,
+    bucket.put(resultPrefix(planHash) + path, readable).catch(async (error: unknown) => {
+      await copying;
+      throw error;
+    }),
+  ]);
+  return { path, sha256: toHex(new Uint8Array(await digest.digest)), bytes: length };
 }
 
 function isFor(

@@ -5,7 +5,9 @@
  */
 import { fromUnknown, PipelineError } from '../errors.ts';
 import { canonicalJson, sha256Hex, toHex } from '../numeric/hash.ts';
-import { readNpz } from '../numeric/npz.ts';
+import { openNpz } from '../numeric/npz.ts';
+import { bufferSource } from '../numeric/range.ts';
+import type { RangeSource } from '../numeric/range.ts';
 import type { RowRange } from '../plan/groups.ts';
 import { objectKey } from '../plan/plan.ts';
 import type { Plan, PlannedData, Task } from '../plan/plan.ts';
@@ -40,68 +42,114 @@ export async function hasObject(bucket: R2Bucket, task: Task): Promise<boolean> 
   return (await bucket.head(objectKey(task))) !== null;
 }
 
-/** The object of a task, unverified: its reader checks the members it takes. @throws PipelineError `object-missing` */
-export async function getObject(bucket: R2Bucket, task: Task): Promise<Uint8Array> {
-  return getBytes(bucket, objectKey(task));
+/** The object of a task by range, unverified: its reader checks the members it takes. @throws PipelineError `object-missing` */
+export async function objectSource(bucket: R2Bucket, task: Task): Promise<RangeSource> {
+  return rangeSource(bucket, objectKey(task));
 }
 
 /** Stores a task's object unless somebody was first, which is success: equal keys mean equal bytes. */
-export async function putObject(bucket: R2Bucket, task: Task, bytes: Uint8Array): Promise<void> {
-  await createOnly(bucket, objectKey(task), bytes);
+export async function putObject(
+  bucket: R2Bucket,
+  task: Task,
+  object: Uint8Array | ReadableStream<Uint8Array>,
+): Promise<void> {
+  await createOnly(bucket, objectKey(task), object);
 }
 
-/** Reads a task's object whole, verifies it, and deletes it where it is damaged. True where it is there and valid. */
+/** Reads a task's object, verifies it a member at a time, and deletes it where it is damaged. True where it is there and valid. */
 export async function verifyObject(bucket: R2Bucket, task: Task): Promise<boolean> {
-  const body = await bucket.get(objectKey(task));
-  if (body === null) return false;
   try {
-    await readNpz(new Uint8Array(await body.arrayBuffer()), undefined, task.id);
+    const object = await openNpz(await objectSource(bucket, task), task.id);
+    for (const name of object.names) await object.verify(name);
     return true;
   } catch (error) {
-    if (fromUnknown(error).code !== 'object-damaged') throw error;
+    const { code } = fromUnknown(error);
+    if (code === 'object-missing') return false;
+    if (code !== 'object-damaged') throw error;
     await bucket.delete(objectKey(task));
     return false;
   }
 }
 
-/** An input by content hash. @throws PipelineError `object-missing`, `object-damaged` */
-export function getInput(bucket: R2Bucket, sha256: string): Promise<Uint8Array> {
-  return getVerified(bucket, inputKey(sha256), sha256);
+/** Who wants a file: the plan knows its size and the hash of its chunk list where it is read by range. */
+export interface StoredFile {
+  sha256: string;
+  sizeBytes: number;
+  /** SHA-256 of the list of its chunks' SHA-256 hashes. */
+  chunksSha256: string;
+}
+
+/** A file of the plan's inputs: an ONNX file whole and verified, external data by range. */
+export async function inputSource(bucket: R2Bucket, plan: Plan, sha256: string): Promise<RangeSource> {
+  const external = plan.networks.flatMap((network) => network.externalData).find((file) => file.sha256 === sha256);
+  return external
+    ? verifiedSource(bucket, external)
+    : bufferSource(await getVerified(bucket, inputKey(sha256), sha256));
+}
+
+/** Reads rows of probe data by range. */
+export function rowReader(bucket: R2Bucket, data: PlannedData): (range: RowRange) => Promise<Uint8Array> {
+  const source = verifiedSource(bucket, data);
+  const rowBytes = bytesOfRow(data);
+  return ([start, end]) => source.read(data.offset + start * rowBytes, data.offset + end * rowBytes);
+}
+
+/** Bytes of one row of probe data. */
+export function bytesOfRow(data: PlannedData): number {
+  return data.rowShape.reduce((product, axis) => product * axis, data.dtype === 'uint8' ? 1 : 4);
 }
 
 /**
- * Reads rows of probe data by range. Stored data is verified chunk by chunk against the list of chunk
- * hashes, whose own hash stands in the plan.
+ * A stored input by range. What is read is verified chunk by chunk against the list of chunk hashes, whose own hash
+ * stands in the plan.
  */
-export function rowReader(bucket: R2Bucket, data: PlannedData): (range: RowRange) => Promise<Uint8Array> {
-  const itemBytes = data.dtype === 'uint8' ? 1 : 4;
-  const rowBytes = data.rowShape.reduce((product, axis) => product * axis, itemBytes);
+export function verifiedSource(bucket: R2Bucket, file: StoredFile): RangeSource {
   let chunkHashes: Promise<Uint8Array> | undefined;
-  return async ([start, end]) => {
-    chunkHashes ??= getVerified(bucket, chunksKey(data.sha256), data.chunksSha256);
-    const hashes = await chunkHashes;
-    const from = data.offset + start * rowBytes;
-    const to = data.offset + end * rowBytes;
-    const firstChunk = Math.floor(from / CHUNK_BYTES);
-    const offset = firstChunk * CHUNK_BYTES;
-    const length = Math.min(data.sizeBytes, Math.ceil(to / CHUNK_BYTES) * CHUNK_BYTES) - offset;
-    const key = inputKey(data.sha256);
-    const body = await bucket.get(key, { range: { offset, length } });
-    if (body === null) throw missing(key);
-    const bytes = new Uint8Array(await body.arrayBuffer());
-    let valid = bytes.length === length;
-    for (let at = 0, chunk = firstChunk; valid && at < length; at += CHUNK_BYTES, chunk++) {
-      const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes.subarray(at, at + CHUNK_BYTES)));
-      valid = toHex(hash) === toHex(hashes.subarray(chunk * 32, chunk * 32 + 32));
-    }
-    if (!valid) await discard(bucket, key);
-    return bytes.slice(from - offset, to - offset);
+  return {
+    size: file.sizeBytes,
+    async read(from, to) {
+      chunkHashes ??= getVerified(bucket, chunksKey(file.sha256), file.chunksSha256);
+      const hashes = await chunkHashes;
+      const firstChunk = Math.floor(from / CHUNK_BYTES);
+      const offset = firstChunk * CHUNK_BYTES;
+      const length = Math.min(file.sizeBytes, Math.ceil(to / CHUNK_BYTES) * CHUNK_BYTES) - offset;
+      const key = inputKey(file.sha256);
+      const body = await bucket.get(key, { range: { offset, length } });
+      if (body === null) throw missing(key);
+      const bytes = new Uint8Array(await body.arrayBuffer());
+      let valid = bytes.length === length;
+      for (let at = 0, chunk = firstChunk; valid && at < length; at += CHUNK_BYTES, chunk++) {
+        const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes.subarray(at, at + CHUNK_BYTES)));
+        valid = toHex(hash) === toHex(hashes.subarray(chunk * 32, chunk * 32 + 32));
+      }
+      if (!valid) await discard(bucket, key);
+      return bytes.slice(from - offset, to - offset);
+    },
+  };
+}
+
+// any object of the bucket, as it is
+async function rangeSource(bucket: R2Bucket, key: string): Promise<RangeSource> {
+  const head = await bucket.head(key);
+  if (head === null) throw missing(key);
+  return {
+    size: head.size,
+    async read(start, end) {
+      if (start === end) return new Uint8Array(0);
+      const body = await bucket.get(key, { range: { offset: start, length: end - start } });
+      if (body === null) throw missing(key);
+      return new Uint8Array(await body.arrayBuffer());
+    },
   };
 }
 
 /** Puts an object unless the key is taken. */
-export async function createOnly(bucket: R2Bucket, key: string, bytes: Uint8Array): Promise<void> {
-  await bucket.put(key, bytes, { onlyIf: { etagDoesNotMatch: '*' } });
+export async function createOnly(
+  bucket: R2Bucket,
+  key: string,
+  content: Uint8Array | ReadableStream<Uint8Array>,
+): Promise<void> {
+  await bucket.put(key, content, { onlyIf: { etagDoesNotMatch: '*' } });
 }
 
 async function getBytes(bucket: R2Bucket, key: string): Promise<Uint8Array> {

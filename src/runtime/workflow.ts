@@ -65,7 +65,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
       const failure = await this.#work(plan, parameters, step, round);
       if (failure) return { error: failure };
       const manifests = await this.#reportLayers(plan, planHash, step, round);
-      if (manifests) return step.do('report', STEP, () => writeRunReport(BUCKET, planHash, plan, manifests));
+      if (manifests) return step.do('report', STEP, () => writeRunReport(BUCKET, planHash, plan, manifests, null));
     }
   }
 

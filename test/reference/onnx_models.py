@@ -212,7 +212,7 @@ save(
 )
 
 
-# weights in another file, as sparse tensors, and in attributes
+# weights in other files, as sparse tensors, and in attributes
 def outside(model):
     tensor = model.graph.initializer[0]
     tensor.ClearField("raw_data")
@@ -221,6 +221,49 @@ def outside(model):
 
 
 save("external", [node("Mul", ["x", "w"], ["y"])], [value("x", ["batch", 3])], [value("y")], [weight("w", 3)], change=outside)
+
+
+def move(tensor, location, offset, length):
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, entry in [("location", location), ("offset", offset), ("length", length)]:
+        tensor.external_data.add(key=key, value=str(entry))
+
+
+# the network `conv` with all but one of its weights in two files, whose bytes are those of conv.onnx; the side
+# branch, which main taps don't need, in a third
+def scatter():
+    whole = (OUT / "conv.onnx").read_bytes()
+    model = onnx.load_from_string(whole)
+    places = {"w1": "./conv.onnx", "b1": "conv.onnx", "w2": "conv.onnx", "pool_scale": "conv.onnx"}
+    places |= {"w3": "head/conv.onnx", "b3": "head/conv.onnx", "w4": "side.bin", "side_scale": "side.bin"}
+    for tensor in model.graph.initializer:
+        if tensor.name in places:
+            move(tensor, places[tensor.name], whole.index(tensor.raw_data), len(tensor.raw_data))
+    (OUT / "conv_outside.onnx").write_bytes(model.SerializeToString())
+
+
+scatter()
+
+
+# weights beyond 3 GiB of a file of many networks
+def far(model):
+    for i, tensor in enumerate(model.graph.initializer):
+        move(tensor, "many.bin", 3 * 2**30 + 4096 * i, 12)
+
+
+save(
+    "far", [node("Mul", ["x", "w"], ["h"]), node("Add", ["h", "b"], ["y"])], [value("x", ["batch", 3])], [value("y")],
+    [numpy_helper.from_array(np.zeros(3, np.float32), name) for name in "wb"], change=far,
+)
+
+# a constant in another file
+constant = helper.make_tensor("c", TensorProto.FLOAT, [3], [1.0, 2.0, 3.0])
+move(constant, "weights.bin", 0, 12)
+save(
+    "external_constant", [node("Constant", [], ["k"], "constant", value=constant), node("Mul", ["x", "k"], ["y"])],
+    [value("x", ["batch", 3])], [value("y")],
+)
 
 
 def sparse(model):
@@ -249,3 +292,41 @@ save(
 
 # an input of unknown rank
 save("no_shape", [node("Relu", ["x"], ["y"], "relu")], [value("x")], [value("y")])
+
+# the kinds of products: grouped, strided and transposed convolutions, and a pointwise one
+save(
+    "products",
+    [
+        node("Conv", ["x", "w1"], ["grouped"], "grouped", pads=[1, 1, 1, 1], group=2),
+        node("Conv", ["grouped", "w2"], ["pointwise"], "pointwise"),
+        node("Conv", ["pointwise", "w2"], ["strided"], "strided", strides=[2, 2]),
+        node("ConvTranspose", ["strided", "w3"], ["grown"], "grown", strides=[2, 2]),
+        node("Flatten", ["grown"], ["flat"], "flat"),
+        node("Gemm", ["flat", "w4"], ["y"], "fc"),
+    ],
+    [value("x", [4, 4, 6, 6])], [value("y")],
+    [weight("w1", 8, 2, 3, 3), weight("w2", 8, 8, 1, 1), weight("w3", 8, 2, 2, 2), weight("w4", 72, 5)],
+)
+
+
+# a large weight of a product, and one that says a shape; both in a file that isn't there
+def large(model):
+    for tensor in model.graph.initializer:
+        if tensor.name in ["w", "said"]:
+            move(tensor, "large.bin", 0 if tensor.name == "w" else 512 * 512 * 4, len(tensor.raw_data))
+
+
+save(
+    "large",
+    [
+        node("MatMul", ["x", "w"], ["h"], "product"), node("Relu", ["h"], ["r"], "relu"),
+        node("Slice", ["said", "zero", "three"], ["some"]), node("Cast", ["some"], ["shape"], to=TensorProto.INT64),
+        node("Reshape", ["r", "shape"], ["y"], "reshape"),
+    ],
+    [value("x", ["batch", 512])], [value("y")],
+    [
+        numpy_helper.from_array(np.zeros((512, 512), np.float32), "w"),
+        numpy_helper.from_array(np.zeros(65536, np.float32), "said"), ints("zero", 0), ints("three", 3),
+    ],
+    change=large,
+)

@@ -1,12 +1,14 @@
 /**
- * Cluster stage, a branch of reduce. Takes the joint correlation matrix of one pair at one layer;
- * gives the spectral co-clustering of the units of both networks.
+ * Cluster stage, a branch of reduce. Takes the correlations of one pair at one layer, within and between the
+ * networks, block by block; gives the spectral co-clustering of the units of both networks.
  * Ng, Jordan and Weiss, "On Spectral Clustering: Analysis and an Algorithm", NIPS 2001, with the graph and
  * the Laplacian as in contract.md, row "clustering".
  */
 import { PipelineError } from '../../errors.ts';
 import { randomFrom } from '../../numeric/random.ts';
-import { thresholdGraph } from './graph.ts';
+import type { BlockSource } from '../block.ts';
+import { rowsOf, thresholdGraph } from './graph.ts';
+import type { JointBlocks } from './graph.ts';
 import { kMeans } from './kmeans.ts';
 import { lowestOfLaplacian } from './spectrum.ts';
 
@@ -48,32 +50,26 @@ const RESTARTS = 10;
 const SHORT_ROW = 1e-12;
 
 /**
- * Clusters the units of two networks together. Deterministic for a seed. O(n²) beside the eigenvectors.
+ * Clusters the units of two networks together. Deterministic for a seed, whatever the chunks. Reads every block
+ * twice; O(n²) beside the eigenvectors, memory the graph's (graph.ts) and the eigenvectors'.
  *
- * @param r [n × n] joint signed Pearson r, n = unitsA + unitsB, a's units first; symmetric, row-major; read only.
- * @param dead [n] 1 where the unit is dead: it stays out.
- * @throws internal where sizes do not fit or `r` isn't finite.
+ * @param blocks signed Pearson r within and between the networks.
+ * @param deadA [unitsA] and `deadB` [unitsB] 1 where the unit is dead: it stays out.
+ * @throws internal where sizes do not fit or an r isn't finite.
  */
-export function clusterUnits(
-  r: Float64Array,
-  dead: Uint8Array,
-  unitsA: number,
-  unitsB: number,
+export async function clusterUnits(
+  blocks: JointBlocks,
+  deadA: Uint8Array,
+  deadB: Uint8Array,
   { k: asked, threshold }: ClusterOptions,
   seed: number,
-): Clustering {
-  const n = unitsA + unitsB;
-  if (r.length !== n * n || dead.length !== n) {
-    throw new PipelineError('internal', `expected ${n} × ${n} correlations, found ${r.length} of ${dead.length} units`);
-  }
-  const notFinite = r.findIndex((value) => !Number.isFinite(value));
-  if (notFinite >= 0) {
-    throw new PipelineError(
-      'internal',
-      `expected finite correlations; found ${r[notFinite]} in row ${Math.floor(notFinite / n)}`,
-    );
-  }
-  const graph = thresholdGraph(r, dead, threshold);
+): Promise<Clustering> {
+  assertSizes(blocks, deadA.length, deadB.length);
+  const n = deadA.length + deadB.length;
+  const dead = new Uint8Array(n);
+  dead.set(deadA);
+  dead.set(deadB, deadA.length);
+  const graph = await thresholdGraph(blocks, dead, threshold);
   const vertices = graph.units.length;
   const k = Math.min(asked, vertices);
   const labels = new Int32Array(n).fill(-1);
@@ -92,8 +88,14 @@ export function clusterUnits(
     isolated: graph.isolated,
     components: graph.components,
     eigenvalues,
-    summaries: summarise(r, labels, unitsA, unitsB, k),
+    summaries: await summarise(blocks, labels, k),
   };
+}
+
+function assertSizes({ within_a, between, within_b }: JointBlocks, unitsA: number, unitsB: number): void {
+  const found = [within_a, between, within_b].map(({ rows, columns }) => `${rows} × ${columns}`).join(', ');
+  const expected = `${unitsA} × ${unitsA}, ${unitsA} × ${unitsB}, ${unitsB} × ${unitsB}`;
+  if (found !== expected) throw new PipelineError('internal', `expected blocks of ${expected} units; found ${found}`);
 }
 
 // [vertices × k] rows of the eigenvectors, scaled to length 1
@@ -124,32 +126,48 @@ function numberBySize(labels: Int32Array, k: number): Int32Array {
   return numbers;
 }
 
-function summarise(r: Float64Array, labels: Int32Array, unitsA: number, unitsB: number, k: number): ClusterSummary[] {
-  const n = unitsA + unitsB;
-  const members = Array.from({ length: k }, () => ({ a: [] as number[], b: [] as number[] }));
-  labels.forEach((label, unit) => {
-    if (label >= 0) members[label]![unit < unitsA ? 'a' : 'b'].push(unit);
+// a second pass over the blocks: means of r over the pairs of each cluster
+async function summarise(blocks: JointBlocks, labels: Int32Array, k: number): Promise<ClusterSummary[]> {
+  const unitsA = blocks.within_a.rows;
+  const membersA = membersOf(labels.subarray(0, unitsA), k);
+  const membersB = membersOf(labels.subarray(unitsA), k);
+  const between = await sumsOfR(blocks.between, membersA, membersB);
+  const withinA = await sumsOfR(blocks.within_a, membersA, membersA);
+  const withinB = await sumsOfR(blocks.within_b, membersB, membersB);
+  const mean = (sum: number, pairs: number): number | null => (pairs === 0 ? null : sum / pairs);
+  return Array.from({ length: k }, (_, cluster) => {
+    const [a, b] = [membersA[cluster]!.length, membersB[cluster]!.length];
+    return {
+      cluster,
+      unitsA: a,
+      unitsB: b,
+      meanRBetween: mean(between[cluster]!, a * b),
+      meanRWithinA: mean(withinA[cluster]!, a * (a - 1)),
+      meanRWithinB: mean(withinB[cluster]!, b * (b - 1)),
+    };
   });
-  return members.map(({ a, b }, cluster) => ({
-    cluster,
-    unitsA: a.length,
-    unitsB: b.length,
-    meanRBetween: meanR(r, n, a, b),
-    meanRWithinA: meanR(r, n, a, a),
-    meanRWithinB: meanR(r, n, b, b),
-  }));
 }
 
-// mean of r over i of the one and j of the other, i ≠ j
-function meanR(r: Float64Array, n: number, one: readonly number[], other: readonly number[]): number | null {
-  let sum = 0;
-  let pairs = 0;
-  for (const i of one) {
-    for (const j of other) {
-      if (i === j) continue;
-      sum += r[i * n + j]!;
-      pairs++;
+// [k] of the units with each label, rising
+function membersOf(labels: Int32Array, k: number): number[][] {
+  const members = Array.from({ length: k }, (): number[] => []);
+  labels.forEach((label, unit) => members[label]?.push(unit));
+  return members;
+}
+
+// [k] Σ r over rows and columns of each cluster, i ≠ j where they are the same units
+async function sumsOfR(block: BlockSource, rows: number[][], columns: number[][]): Promise<Float64Array> {
+  const sums = new Float64Array(rows.length);
+  const clusterOf = new Int32Array(block.rows).fill(-1);
+  rows.forEach((units, cluster) => units.forEach((unit) => (clusterOf[unit] = cluster)));
+  for await (const { first, values } of rowsOf(block)) {
+    const count = block.columns === 0 ? 0 : values.length / block.columns;
+    for (let i = 0; i < count; i++) {
+      const cluster = clusterOf[first + i]!;
+      if (cluster < 0) continue;
+      const own = rows === columns ? first + i : -1;
+      for (const j of columns[cluster]!) if (j !== own) sums[cluster]! += values[i * block.columns + j]!;
     }
   }
-  return pairs === 0 ? null : sum / pairs;
+  return sums;
 }

@@ -201,11 +201,23 @@ function drawBySquare(weights: Float64Array, random: Random): number {
   return last;
 }
 
+// four sums, so that additions don't wait for each other
 function distanceBetween(a: Float64Array, from: number, b: Float64Array, to: number, d: number): number {
-  let sum = 0;
-  for (let t = 0; t < d; t++) {
-    const difference = a[from + t]! - b[to + t]!;
-    sum += difference * difference;
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  let t = 0;
+  for (; t + 3 < d; t += 4) {
+    const x0 = a[from + t]! - b[to + t]!;
+    const x1 = a[from + t + 1]! - b[to + t + 1]!;
+    const x2 = a[from + t + 2]! - b[to + t + 2]!;
+    const x3 = a[from + t + 3]! - b[to + t + 3]!;
+    s0 += x0 * x0;
+    s1 += x1 * x1;
+    s2 += x2 * x2;
+    s3 += x3 * x3;
   }
-  return Math.sqrt(sum);
+  for (; t < d; t++) s0 += (a[from + t]! - b[to + t]!) ** 2;
+  return Math.sqrt(s0 + s1 + (s2 + s3));
 }

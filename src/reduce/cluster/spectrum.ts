@@ -8,11 +8,11 @@ import { lowestEigenpairs } from '../../numeric/eigen.ts';
 import { lowestByLanczos, type Product } from '../../numeric/lanczos.ts';
 import type { Random } from '../../numeric/random.ts';
 import type { Eigenpairs } from '../../numeric/tridiagonal.ts';
-import type { Graph } from './graph.ts';
+import type { EdgeBlock, Graph } from './graph.ts';
 
 /** Below this many vertices, or with fewer than this many per eigenvector, the direct way is faster. */
 const DIRECT_VERTICES = 128;
-const DIRECT_PER_VECTOR = 24;
+const DIRECT_PER_VECTOR = 12;
 /** Lanczos stops at this ‖Lv − λv‖, and gives up after this share of the vertices in steps. */
 const TOLERANCE = 1e-11;
 const MOST_STEPS = 0.55;
@@ -64,22 +64,34 @@ function beside(graph: Graph, zeros: readonly Float64Array[], k: number, random:
   for (const z of zeros) {
     for (let v = 0; v < n; v++) if (z[v] !== 0) for (let w = 0; w <= v; w++) matrix[v * n + w]! += 3 * z[v]! * z[w]!;
   }
-  for (let v = 0; v < n; v++) {
-    matrix[v * n + v]! += 1;
-    for (let e = graph.start[v]!; e < graph.start[v + 1]!; e++)
-      matrix[v * n + graph.neighbour[e]!]! -= graph.weight[e]!;
+  for (let v = 0; v < n; v++) matrix[v * n + v]! += 1;
+  for (const { first, start, neighbour, weight } of graph.edges) {
+    for (let i = 0; i + 1 < start.length; i++) {
+      for (let e = start[i]!; e < start[i + 1]!; e++) matrix[neighbour[e]! * n + first + i]! -= weight[e]!;
+    }
   }
   return lowestEigenpairs(matrix, n, k);
 }
 
-function laplacianProduct({ start, neighbour, weight }: Graph): Product {
+function laplacianProduct({ edges }: Graph): Product {
   return (x, y) => {
-    for (let v = 0; v < x.length; v++) {
-      let sum = x[v]!;
-      for (let e = start[v]!, end = start[v + 1]!; e < end; e++) sum -= weight[e]! * x[neighbour[e]!]!;
-      y[v] = sum;
-    }
+    y.set(x);
+    for (const block of edges) subtractEdges(block, x, y);
   };
+}
+
+// y −= D^-½ W D^-½ x, for the edges of one block both ways
+function subtractEdges({ first, start, neighbour, weight }: EdgeBlock, x: Float64Array, y: Float64Array): void {
+  for (let i = 0; i + 1 < start.length; i++) {
+    const here = x[first + i]!;
+    let sum = 0;
+    for (let e = start[i]!, end = start[i + 1]!; e < end; e++) {
+      const w = neighbour[e]!;
+      sum += weight[e]! * x[w]!;
+      y[w]! -= weight[e]! * here;
+    }
+    y[first + i]! -= sum;
+  }
 }
 
 function assertEigenpairs(graph: Graph, { values, vectors }: Eigenpairs): void {

@@ -10,6 +10,7 @@
  */
 import { CandidateLists } from './candidates.ts';
 import { CandidateSearch, DenseSearch, type State } from './paths.ts';
+import { startingPrices } from './prices.ts';
 
 /** A matching of min(rows, columns) pairs, and its dual. */
 export interface Assignment {
@@ -45,7 +46,8 @@ export function solveAssignment(values: Float64Array, rows: number, columns: num
 }
 
 function solveWide(values: Float64Array, rows: number, columns: number) {
-  const price = new Float64Array(columns);
+  // every column of a square is matched, so that its price may start anywhere
+  const price = rows === columns ? startingPrices(values, rows) : new Float64Array(columns);
   const columnOf = new Int32Array(rows).fill(-1);
   const rowOf = new Int32Array(columns).fill(-1);
   const lists = new CandidateLists(values, rows, columns, price);

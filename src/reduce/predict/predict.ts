@@ -1,10 +1,32 @@
 /**
- * Predict stage, a branch of reduce. Takes one Correlation and a direction; gives, per α, the LASSO
- * weights from all units of one network to each unit of the other, and how well they predict.
+ * Predict stage, a branch of reduce. Takes one direction of a pair at one layer: statistics of both networks' units and
+ * the blocks of correlations that the chosen targets need; gives, per α, the LASSO weights from all units of one
+ * network to each chosen unit of the other, and how well they predict.
  * Guarantees: the fit part alone decides the weights; whatever isn't scored is 0.
  */
-import type { Correlation, HeldOutPart } from '../correlation.ts';
+import { PipelineError } from '../../errors.ts';
+import type { UnitStats } from '../correlation.ts';
 import { LassoPath } from './lasso.ts';
+import { WeightsBuilder } from './weights.ts';
+import type { SparseWeights } from './weights.ts';
+
+/** What one direction needs; p sources, q targets, all matrices row-major float64. */
+export interface PredictionInput {
+  /** Units of the predicting network, and of the predicted one. */
+  sources: UnitStats;
+  targets: UnitStats;
+  /** Targets to predict, rising. */
+  chosen: Int32Array;
+  /** [p × p] r of the fit part within the predicting network. Handed over: it is overwritten. */
+  fitGram: Float64Array;
+  /** [chosen × p] r of the fit part of each chosen target with every source. */
+  fitCross: Float64Array;
+  /** [p × p] and [chosen × p] the same of Σ z z over the scored part; null where nothing is held out. */
+  heldOutGram: Float64Array | null;
+  heldOutCross: Float64Array | null;
+  /** Samples of the scored part. */
+  heldOutSamples: number;
+}
 
 /** One direction of one pair at one layer; alphas rise. Matrices row-major, float64. */
 export interface Prediction {
@@ -12,12 +34,14 @@ export interface Prediction {
   /** Units of the predicting network (sources) and of the predicted one (targets). */
   sources: number;
   targets: number;
-  /** [targets], 1 where the target is live in the fit part and in the scored part, so that it is scored. */
+  /** [targets], 1 where the target was to be predicted. */
+  chosen: Uint8Array;
+  /** [targets], 1 where a chosen target is live in the fit part and in the scored part, so that it is scored. */
   scored: Uint8Array;
   /** [sources], 1 where the unit takes part as predictor (not constant in the fit part). */
   predictors: Uint8Array;
-  /** [alphas × targets × sources], 0 for targets not scored and predictors left out. */
-  weights: Float64Array;
+  /** [alphas] of [targets × sources]; rows of targets that aren't scored are empty. */
+  weights: SparseWeights[];
   /** [alphas × targets], 0 where not scored. r2HeldOut is null where nothing is held out. */
   r2Fit: Float64Array;
   r2HeldOut: Float64Array | null;
@@ -39,97 +63,80 @@ export interface PredictionSummary {
 }
 
 /**
- * Predicts each unit of one network from few units of the other: ½·MSE + α‖w‖₁ in units standardised by the
+ * Predicts chosen units of one network from few units of the other: ½·MSE + α‖w‖₁ in units standardised by the
  * fit part, for each of `alphas` (> 0, distinct, in any order). R² is 1 − SSE/SST on the part's own samples,
  * SST about that part's mean. A unit that is dead or constant in the fit part is neither predictor nor
  * scored target, one constant in the held-out part no scored target. Without predictors all weights are 0 and
  * the mean of the fit part is what predicts. Cost: see {@link LassoPath}, for each scored target.
+ *
+ * @throws internal where a block has another size
  */
-export function predictUnits(correlation: Correlation, direction: Direction, alphas: readonly number[]): Prediction {
-  const { unitsA, unitsB, fit, heldOut } = correlation;
-  const [sources, targets] = direction === 'aToB' ? [unitsA, unitsB] : [unitsB, unitsA];
-  const [firstSource, firstTarget] = direction === 'aToB' ? [0, unitsA] : [unitsA, 0];
-  const n = unitsA + unitsB;
+export function predictUnits(input: PredictionInput, alphas: readonly number[]): Prediction {
+  const { heldOutGram } = input;
+  const sources = input.sources.std.length;
+  const targets = input.targets.std.length;
+  assertSizes(input, sources);
   const rising = Float64Array.from(alphas).sort();
+  const chosen = new Uint8Array(targets);
   const scored = new Uint8Array(targets);
-  for (let t = 0; t < targets; t++) {
-    const unit = firstTarget + t;
-    scored[t] = isLive(correlation, unit) && (heldOut === null || totalHeldOut(heldOut, n, unit) > 0) ? 1 : 0;
+  for (const t of input.chosen) {
+    chosen[t] = 1;
+    scored[t] = isLive(input.targets, t) && (heldOutGram === null || totalHeldOut(input, t) > 0) ? 1 : 0;
   }
   const predictors = new Uint8Array(sources);
-  for (let s = 0; s < sources; s++) predictors[s] = isLive(correlation, firstSource + s) ? 1 : 0;
-  const prediction: Prediction = {
-    alphas: rising,
-    sources,
-    targets,
-    scored,
-    predictors,
-    weights: new Float64Array(rising.length * targets * sources),
-    r2Fit: new Float64Array(rising.length * targets),
-    r2HeldOut: heldOut && new Float64Array(rising.length * targets),
-    nonzero: new Int32Array(rising.length * targets),
-    kkt: new Float64Array(rising.length * targets),
-  };
-
-  // the Gram matrix of the predictors alone
-  const units = Int32Array.from(predictors.keys())
-    .filter((s) => predictors[s] === 1)
-    .map((s) => firstSource + s);
-  const gram = new Float64Array(units.length * units.length);
-  for (const [i, unit] of units.entries()) gather(fit.r, unit * n, units, gram.subarray(i * units.length));
+  for (let s = 0; s < sources; s++) predictors[s] = isLive(input.sources, s) ? 1 : 0;
+  const units = Int32Array.from(predictors.keys()).filter((s) => predictors[s] === 1);
+  const builders = Array.from(rising, () => new WeightsBuilder(targets));
+  const r2Fit = new Float64Array(rising.length * targets);
+  const r2HeldOut = heldOutGram && new Float64Array(rising.length * targets);
+  const nonzero = new Int32Array(rising.length * targets);
+  const kkt = new Float64Array(rising.length * targets);
 
   // one target after another, each along α falling
-  const path = new LassoPath(gram, units.length);
+  const path = new LassoPath(keepUnits(input.fitGram, sources, units), units.length);
   const c = new Float64Array(units.length);
-  const support = new Int32Array(units.length);
-  for (let t = 0; t < targets; t++) {
-    if (scored[t] === 0) continue;
-    gather(fit.r, (firstTarget + t) * n, units, c);
-    path.start(c);
-    for (let a = rising.length - 1; a >= 0; a--) {
-      const at = a * targets + t;
-      prediction.kkt[at] = path.moveTo(rising[a]!);
-      let nonzero = 0;
-      let explained = 0;
-      for (let j = 0; j < units.length; j++) {
-        const weight = path.weights[j]!;
-        if (weight === 0) continue;
-        prediction.weights[at * sources + units[j]! - firstSource] = weight;
-        // Σ over samples / samples: SST is 1, SSE is 1 − 2 w·c + wᵀGw = 1 − w·(c + g)
-        explained += weight * (c[j]! + path.gradient[j]!);
-        support[nonzero++] = units[j]!;
-      }
-      prediction.nonzero[at] = nonzero;
-      prediction.r2Fit[at] = explained;
-      if (heldOut !== null && prediction.r2HeldOut !== null) {
-        const weights = prediction.weights.subarray(at * sources, (at + 1) * sources);
-        const unexplained = errorHeldOut(
-          heldOut,
-          n,
-          firstTarget + t,
-          support.subarray(0, nonzero),
-          weights,
-          firstSource,
-        );
-        prediction.r2HeldOut[at] = 1 - unexplained / totalHeldOut(heldOut, n, firstTarget + t);
+  const support = new Support(units.length);
+  for (let t = 0, row = 0; t < targets; t++) {
+    if (scored[t] === 1) {
+      for (let j = 0; j < units.length; j++) c[j] = input.fitCross[row * sources + units[j]!]!;
+      path.start(c);
+      for (let a = rising.length - 1; a >= 0; a--) {
+        const at = a * targets + t;
+        kkt[at] = path.moveTo(rising[a]!);
+        support.size = 0;
+        let explained = 0;
+        for (let j = 0; j < units.length; j++) {
+          const weight = path.weights[j]!;
+          if (weight === 0) continue;
+          // Σ over samples / samples: SST is 1, SSE is 1 − 2 w·c + wᵀGw = 1 − w·(c + g)
+          explained += weight * (c[j]! + path.gradient[j]!);
+          builders[a]!.add(units[j]!, weight);
+          support.add(units[j]!, weight);
+        }
+        nonzero[at] = support.size;
+        r2Fit[at] = explained;
+        if (r2HeldOut) r2HeldOut[at] = 1 - errorHeldOut(input, t, row, support) / totalHeldOut(input, t);
       }
     }
+    row += chosen[t]!;
+    for (const builder of builders) builder.endRow();
   }
-  return prediction;
+  const weights = builders.map((builder) => builder.finish());
+  return { alphas: rising, sources, targets, chosen, scored, predictors, weights, r2Fit, r2HeldOut, nonzero, kkt };
 }
 
 /** The summary of each α, in the prediction's order. */
-export function summarisePrediction(prediction: Prediction): PredictionSummary[] {
+export function summarisePrediction(prediction: Omit<Prediction, 'weights'>): PredictionSummary[] {
   const { alphas, targets, scored, r2Fit, r2HeldOut, nonzero, kkt } = prediction;
-  const chosen = Array.from(scored.keys()).filter((t) => scored[t] === 1);
+  const counted = Array.from(scored.keys()).filter((t) => scored[t] === 1);
   return Array.from(alphas, (alpha, a) => {
-    const of = (values: Float64Array | Int32Array): number[] => chosen.map((t) => values[a * targets + t]!);
+    const of = (values: Float64Array | Int32Array): number[] => counted.map((t) => values[a * targets + t]!);
     return {
       alpha,
       r2_fit: meanOf(of(r2Fit)),
       r2_held_out: r2HeldOut && meanOf(of(r2HeldOut)),
       mean_nonzero: meanOf(of(nonzero)),
-      max_kkt: chosen.length === 0 ? null : of(kkt).reduce((worst, value) => Math.max(worst, value), 0),
+      max_kkt: counted.length === 0 ? null : of(kkt).reduce((worst, value) => Math.max(worst, value), 0),
     };
   });
 }
@@ -138,38 +145,66 @@ function meanOf(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-function isLive(correlation: Correlation, unit: number): boolean {
-  return correlation.dead[unit] === 0 && correlation.fit.constant[unit] === 0;
+function isLive(units: UnitStats, unit: number): boolean {
+  return units.dead[unit] === 0 && units.fitConstant[unit] === 0;
 }
 
-// one row of an n × n matrix at the columns of `units`
-function gather(matrix: Float64Array, start: number, units: Int32Array, to: Float64Array): void {
-  for (let j = 0; j < units.length; j++) to[j] = matrix[start + units[j]!]!;
+/** Weights that aren't 0, and whose they are. */
+class Support {
+  readonly units: Int32Array;
+  readonly weights: Float64Array;
+  size = 0;
+
+  constructor(most: number) {
+    this.units = new Int32Array(most);
+    this.weights = new Float64Array(most);
+  }
+
+  add(unit: number, weight: number): void {
+    this.units[this.size] = unit;
+    this.weights[this.size++] = weight;
+  }
 }
 
-// SST of a unit on the held-out part, about that part's mean; 0 where the unit is constant there
-function totalHeldOut(heldOut: HeldOutPart, n: number, unit: number): number {
-  if (heldOut.constant[unit] === 1) return 0;
-  return heldOut.second[unit * n + unit]! - heldOut.sum[unit]! ** 2 / heldOut.samples;
+// the rows and columns of `units`, moved to the front of the same array: a row never moves behind where it was
+function keepUnits(matrix: Float64Array, n: number, units: Int32Array): Float64Array {
+  const kept = units.length;
+  if (kept === n) return matrix;
+  for (let i = 0; i < kept; i++) {
+    const from = units[i]! * n;
+    for (let j = 0; j < kept; j++) matrix[i * kept + j] = matrix[from + units[j]!]!;
+  }
+  return matrix.subarray(0, kept * kept);
 }
 
-// SSE on the held-out part, Σ (z_target − w·z)², from its second moments
-function errorHeldOut(
-  heldOut: HeldOutPart,
-  n: number,
-  target: number,
-  support: Int32Array,
-  weights: Float64Array,
-  firstSource: number,
-): number {
-  const { second } = heldOut;
-  let sum = second[target * n + target]!;
-  for (let i = 0; i < support.length; i++) {
-    const row = support[i]! * n;
-    let product = -2 * second[row + target]!;
-    for (let j = 0; j < support.length; j++)
-      product += second[row + support[j]!]! * weights[support[j]! - firstSource]!;
-    sum += weights[support[i]! - firstSource]! * product;
+// SST of a target on the held-out part, about that part's mean; 0 where it is constant there
+function totalHeldOut({ targets, heldOutSamples }: PredictionInput, target: number): number {
+  const { sum, square, constant } = targets.heldOut!;
+  return constant[target] === 1 ? 0 : square[target]! - sum[target]! ** 2 / heldOutSamples;
+}
+
+// SSE on the held-out part, Σ (z_target − w·z)², from its second moments; `row` is the target's among those chosen
+function errorHeldOut(input: PredictionInput, target: number, row: number, support: Support): number {
+  const { units, weights, size } = support;
+  const gram = input.heldOutGram!;
+  const cross = input.heldOutCross!;
+  const n = input.sources.std.length;
+  let sum = input.targets.heldOut!.square[target]!;
+  for (let i = 0; i < size; i++) {
+    const start = units[i]! * n;
+    let beside = 0;
+    for (let j = 0; j < i; j++) beside += gram[start + units[j]!]! * weights[j]!;
+    sum += weights[i]! * (2 * (beside - cross[row * n + units[i]!]!) + gram[start + units[i]!]! * weights[i]!);
   }
   return sum;
+}
+
+function assertSizes(input: PredictionInput, sources: number): void {
+  const square = sources * sources;
+  const cross = input.chosen.length * sources;
+  const { fitGram, fitCross, heldOutGram, heldOutCross } = input;
+  const found = [fitGram.length, fitCross.length, heldOutGram?.length ?? square, heldOutCross?.length ?? cross];
+  const expected = [square, cross, square, cross];
+  if (found.every((length, index) => length === expected[index])) return;
+  throw new PipelineError('internal', `expected blocks of ${expected.join(', ')} values; found ${found.join(', ')}`);
 }

@@ -5,6 +5,7 @@
 import { html } from 'hono/html';
 import { middleAlpha } from '../embedded.ts';
 import type { PageData } from '../embedded.ts';
+import { formatNumber } from '../format.ts';
 import type { LayerResult } from '../results.ts';
 import { netName, number, numberCell } from './cells.ts';
 import type { Html } from './cells.ts';
@@ -109,6 +110,7 @@ export function predictBlock(place: Place): Html {
         ${number(`${path}.predict.rows_fit`, predict.rows_fit, 'count')} images,
         ${number(`${path}.predict.rows_held_out`, predict.rows_held_out, 'count')} others held out.
       </p>
+      ${targetsNote(place)}
     </div>
     <div class="wide">
       <figure>
@@ -148,6 +150,20 @@ export function predictBlock(place: Place): Html {
       </div>
     </div>
   </div>`;
+}
+
+// how many units are predicted, and that they are a sample where they are not all
+function targetsNote({ data, entry, path, a, b }: Place): Html {
+  const { a_to_b: ofB, b_to_a: ofA } = entry.predict!.targets;
+  const [p, q] = entry.units;
+  const told = (direction: string, targets: number, units: number): Html => {
+    const count = number(`${path}.predict.targets.${direction}`, targets, 'count');
+    return targets < units ? html`${count} of ${formatNumber(units, 'count')}` : html`all ${count}`;
+  };
+  return html`<p>
+    Predicted are ${told('a_to_b', ofB, q)} units of ${netName(b, 'b')} and ${told('b_to_a', ofA, p)} units of
+    ${netName(a, 'a')}${ofA < p || ofB < q ? `, drawn by seed ${data.seed}` : ''}.
+  </p>`;
 }
 
 /** The joint matrix in the order of the clusters, and the table of these. */

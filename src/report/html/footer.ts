@@ -7,7 +7,10 @@ const FILES: [name: string, what: string][] = [
   ['between.npy, within_a.npy, within_b.npy', 'r of all units, float64'],
   ['mean_a.npy, std_a.npy, mean_b.npy, std_b.npy', 'activation of each unit'],
   ['matching.csv, semi_matching.csv, semi_matching_b.csv', 'partners and their r'],
-  ['prediction.csv, prediction_units.csv, weights_<α>.npy', 'a → b; with _b in the name: b → a'],
+  [
+    'prediction.csv, prediction_units.csv, weights_<α>.npy',
+    'a → b; with _b in the name: b → a; weights of wide layers are .npz, for scipy.sparse.load_npz',
+  ],
   ['clusters.csv, cluster_summary.csv', 'which unit is in which cluster'],
 ];
 

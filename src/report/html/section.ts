@@ -12,6 +12,9 @@ import { alphaPicker, sectionId } from './overview.ts';
 /** Pairs up to which each bar links to all of them. */
 const PAIRS_IN_BAR = 15;
 
+/** Dead units listed; results.json has all. */
+const DEAD_LISTED = 40;
+
 /** The section of a pair around the sections of its layers. */
 export function pairSection(data: PageData, pair: number, layers: Html): Html {
   const { a, b, folder } = data.pairs[pair]!;
@@ -62,6 +65,11 @@ function deadUnits({ entry, a, b }: Place): Html | string {
   const { dead_a, dead_b } = entry;
   if (dead_a.length + dead_b.length === 0) return '';
   const told = (units: number[], name: string, side: 'a' | 'b'): Html | string =>
-    units.length === 0 ? '' : html`<span class="fact">${netName(name, side)}: ${units.join(', ')}</span>`;
+    units.length === 0 ? '' : html`<span class="fact">${netName(name, side)}: ${deadList(units)}</span>`;
   return html`<p class="aside">Dead units: ${told(dead_a, a, 'a')} ${told(dead_b, b, 'b')}</p>`;
+}
+
+function deadList(units: readonly number[]): string {
+  const listed = units.slice(0, DEAD_LISTED).join(', ');
+  return units.length > DEAD_LISTED ? `${listed} and ${units.length - DEAD_LISTED} more, see results.json` : listed;
 }

@@ -4,6 +4,7 @@ import { drawMatchedByLayer, drawR2ByLayer, drawSharedByLayer } from './byLayer.
 import { drawLegend, drawMatrix, svg } from './matrix.ts';
 import { drawCurves, drawMeans, drawUnitR2 } from './sorted.ts';
 import { drawSparsity } from './sparsity.ts';
+import { clusterLabels } from './views.ts';
 import type { MatrixViews } from './views.ts';
 
 /** What a figure is drawn from. Figures of the overview take the selected pair and no drawing. */
@@ -48,7 +49,8 @@ function drawBetween(place: HTMLElement, view: MatrixViews['before'], when: stri
 
 // the joint matrix: blocks of clusters outlined, the rim coloured by network
 function drawClustered(place: HTMLElement, { drawing, a, b, section }: FigureContext): void {
-  const { unitsA, labels, views } = drawing;
+  const { unitsA, views } = drawing;
+  const labels = clusterLabels(drawing);
   const view = views.clustered!;
   const nameOf = (unit: number): string => {
     const name = unit < unitsA ? `${a} unit ${unit}` : `${b} unit ${unit - unitsA}`;

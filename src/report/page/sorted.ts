@@ -1,5 +1,7 @@
 /** Charts of one value per unit, sorted: matched r, R² at the chosen alpha, mean activations. */
 import { axisX, axisY, dot, gridY, line, pointer, ruleY, tip } from '@observablehq/plot';
+import { curveRank } from '../embedded.ts';
+import type { SortedCurve } from '../embedded.ts';
 import { formatNumber } from '../format.ts';
 import type { FigureContext } from './figures.ts';
 import { A, B, INK, lowest, OTHER, putChart, quietAxis, quietTip } from './plotting.ts';
@@ -8,8 +10,7 @@ import type { Point } from './plotting.ts';
 interface Curve {
   name: string;
   colour: string;
-  /** Falling. */
-  values: readonly number[];
+  curve: SortedCurve;
 }
 
 /** How values stand on the vertical axis, and how a tip tells them. */
@@ -29,9 +30,9 @@ const CURVE_HEIGHTS = [280, 480] as const;
 /** r of every unit: one-to-one, and with the best partner in both directions. */
 export function drawCurves(place: HTMLElement, { drawing, a, b }: FigureContext): void {
   const curves = [
-    { name: `best for each of ${a}`, colour: A, values: drawing.semiA! },
-    { name: `best for each of ${b}`, colour: B, values: drawing.semiB! },
-    { name: 'one-to-one', colour: INK, values: drawing.matched!.r },
+    { name: `best for each of ${a}`, colour: A, curve: drawing.semiA! },
+    { name: `best for each of ${b}`, colour: B, curve: drawing.semiB! },
+    { name: 'one-to-one', colour: INK, curve: drawing.matched!.r },
   ];
   const height = Math.max(CURVE_HEIGHTS[0], Math.min(CURVE_HEIGHTS[1], place.clientWidth));
   drawSorted(place, 'Sorted r of units', curves, rScale(curves, 'r'), height);
@@ -40,8 +41,8 @@ export function drawCurves(place: HTMLElement, { drawing, a, b }: FigureContext)
 /** R² of every unit at the chosen alpha. */
 export function drawUnitR2(place: HTMLElement, { drawing, a, b, alpha }: FigureContext): void {
   const curves = [
-    { name: `units of ${b}, from ${a}`, colour: B, values: drawing.r2!.aToB[alpha]! },
-    { name: `units of ${a}, from ${b}`, colour: A, values: drawing.r2!.bToA[alpha]! },
+    { name: `units of ${b}, from ${a}`, colour: B, curve: drawing.r2!.aToB[alpha]! },
+    { name: `units of ${a}, from ${b}`, colour: A, curve: drawing.r2!.bToA[alpha]! },
   ];
   drawSorted(place, 'Sorted R² of units', curves, rScale(curves, 'R²'), HEIGHT);
 }
@@ -49,19 +50,18 @@ export function drawUnitR2(place: HTMLElement, { drawing, a, b, alpha }: FigureC
 /** Mean activations of all networks; on a log scale when they span more than one order of magnitude. */
 export function drawMeans(place: HTMLElement, { page, layer, a, b }: FigureContext): void {
   const colourOf = (name: string): string => (name === a ? A : name === b ? B : OTHER);
-  const curves = page.means[layer]!.map(({ network, values }) => ({
+  const curves = page.means[layer]!.map(({ network, curve }) => ({
     name: network,
     colour: colourOf(network),
-    values,
+    curve,
   })).sort((x, y) => Number(x.colour !== OTHER) - Number(y.colour !== OTHER));
-  const all = curves.flatMap((curve) => curve.values);
+  const all = curves.flatMap(({ curve }) => curve.values);
   const live = all.filter((value) => value > 0);
   const told = (value: number): string => value.toPrecision(3).replace('-', '−');
   if (all.every((value) => value >= 0) && Math.max(...live) > 10 * Math.min(...live)) {
     const ticks = logTicks(Math.min(...live), Math.max(...live));
     const y = { type: 'log', domain: [ticks[0]!, ticks.at(-1)!] as [number, number] } as const;
-    const drawn = curves.map((curve) => ({ ...curve, values: curve.values.filter((value) => value > 0) }));
-    drawSorted(place, 'Sorted mean activations', drawn, { y, ticks, label: 'mean activation', told }, HEIGHT);
+    drawSorted(place, 'Sorted mean activations', curves, { y, ticks, label: 'mean activation', told }, HEIGHT);
     return;
   }
   const scale: Scale = { y: { nice: true, zero: true }, ticks: 5, label: 'mean activation', told };
@@ -69,9 +69,14 @@ export function drawMeans(place: HTMLElement, { page, layer, a, b }: FigureConte
 }
 
 function drawSorted(place: HTMLElement, label: string, curves: readonly Curve[], scale: Scale, height: number): void {
-  const points = curves.flatMap(({ name, colour, values }) => values.map((y, i) => ({ x: i + 1, y, name, colour })));
   const { y, ticks, told } = scale;
-  const most = Math.max(2, ...curves.map((curve) => curve.values.length));
+  const isLog = 'type' in y;
+  const points = curves.flatMap(({ name, colour, curve: { count, values } }) =>
+    values.flatMap((value, i) =>
+      isLog && value <= 0 ? [] : [{ x: curveRank(i, values.length, count) + 1, y: value, name, colour }],
+    ),
+  );
+  const most = Math.max(2, ...points.map((point) => point.x));
   const title = (point: Point): string => `${point.name}\nno. ${point.x}: ${told(point.y)}`;
   putChart(place, label, {
     height,
@@ -90,7 +95,7 @@ function drawSorted(place: HTMLElement, label: string, curves: readonly Curve[],
 }
 
 function rScale(curves: readonly Curve[], label: string): Scale {
-  const least = lowest(curves.flatMap((curve) => curve.values));
+  const least = lowest(curves.flatMap(({ curve }) => curve.values));
   return { y: { domain: [least, 1], clamp: true }, ticks: 5, label, told: (value) => formatNumber(value, 'r') };
 }
 

@@ -1,5 +1,5 @@
 /** The matrices of one section as pixels: unpacked, in the order shown, with the units behind each pixel. No DOM. */
-import { binStart, unpackR } from '../embedded.ts';
+import { binStart, unpackR, unpackUnits } from '../embedded.ts';
 import type { LayerDrawing, PackedGrid } from '../embedded.ts';
 
 /** A matrix to draw; `rows` and `columns` are units, pixels stand for blocks of them, see {@link blockOf}. */
@@ -23,7 +23,8 @@ export interface MatrixViews {
 
 /** The views of a drawing; those of stages that are off are null. */
 export function matrixViews(drawing: Omit<LayerDrawing, 'meansA' | 'meansB'>): MatrixViews {
-  const { unitsA, unitsB, matched, clusterOrder, exact, averaged: grids } = drawing;
+  const { unitsA, unitsB, matched, exact, averaged: grids } = drawing;
+  const clusterOrder = drawing.clusterOrder === null ? null : unpackUnits(drawing.clusterOrder);
   const n = unitsA + unitsB;
   const r = exact === null ? null : unpackR(exact);
   const at = (i: number, j: number): number => {
@@ -49,9 +50,23 @@ export function matrixViews(drawing: Omit<LayerDrawing, 'meansA' | 'meansB'>): M
   const own = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
   return {
     before: view(own(unitsA), own(unitsB), unitsA, grids?.before),
-    after: matched && view(matched.rows, matched.columns, unitsA, grids?.after),
+    after: matched && view(unpackUnits(matched.rows), unpackUnits(matched.columns), unitsA, grids?.after),
     clustered: clusterOrder && view(clusterOrder, clusterOrder, 0, grids?.clustered),
   };
+}
+
+/** The cluster of each joint unit, −1: in none; null where there are no clusters. */
+export function clusterLabels(drawing: Pick<LayerDrawing, 'clusterOrder' | 'clusterSizes'>): Int32Array | null {
+  const { clusterOrder, clusterSizes } = drawing;
+  if (clusterOrder === null || clusterSizes === null) return null;
+  const order = unpackUnits(clusterOrder);
+  const labels = new Int32Array(order.length).fill(-1);
+  let at = 0;
+  for (const [cluster, size] of clusterSizes.entries()) {
+    for (const unit of order.slice(at, at + size)) labels[unit] = cluster;
+    at += size;
+  }
+  return labels;
 }
 
 /** The units behind pixel `pixel` of `pixels`. */

@@ -291,8 +291,8 @@ describe('positions, shard, stages and seed', () => {
     ['shard: { ▸size: 1 }', 'shard.size', 'expected rows or batch in shard; found "size"'],
     ['match: ▸yes', 'match', 'expected match to be true or false; found "yes"'],
     ['▸match: {}', 'match', 'expected match to be true or false; found an empty mapping'],
-    ['predict: ▸off', 'predict', 'expected predict to be false or a mapping with alphas and holdout; found "off"'],
-    ['▸predict:', 'predict', 'expected predict to be false or a mapping with alphas and holdout; found nothing'],
+    ['predict: ▸off', 'predict', 'expected predict to be false or a mapping with alphas, holdout and targets; found "off"'],
+    ['▸predict:', 'predict', 'expected predict to be false or a mapping with alphas, holdout and targets; found nothing'],
     [
       'predict: { alphas: ▸0.1 }',
       'predict.alphas',

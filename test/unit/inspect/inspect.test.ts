@@ -20,9 +20,12 @@ describe('inspectModel(bytes, runtime, { taps })', () => {
       input: { name: 'x', dims: ['batch', 3, 8, 8], batch: null },
       rowShape: [3, 8, 8],
       rows: 2,
+      externalData: [],
       // all but the side branch and its scale
       weightsBytes: 4 * (4 * 3 * 9 + 4 + 5 * 4 * 9 + 5 + 6 * 80 + 6 + 1),
+      parts: expect.any(Array),
       peakActivationBytes: expect.any(Number),
+      workspaceBytes: 4 * (3 * 9) * (8 * 8),
       taps: [
         // the file notes [1, 4, 8, 8]
         {
@@ -163,6 +166,47 @@ describe('inspectModel(bytes, runtime) without taps', () => {
   });
 });
 
+describe('a network with large weights', () => {
+  const said = Float32Array.of(0, 2, 256); // keep the batch, then [2, 256]
+  const large =
+    (sizeBytes: number, ranges: number[][]): InspectOptions['external'] =>
+    () =>
+      Promise.resolve({
+        size: sizeBytes,
+        read: (start, end) => {
+          ranges.push([start, end]);
+          const bytes = new Uint8Array(end - start);
+          if (start === 2 ** 20) bytes.set(new Uint8Array(said.buffer));
+          return Promise.resolve(bytes);
+        },
+      });
+
+  test('is measured without those of its products, and with those that say a shape', async () => {
+    const ranges: number[][] = [];
+    const external = large(2 ** 20 + 2 ** 18, ranges);
+    const inspection = await inspect('large', { taps: ['relu', 'reshape'], external });
+    expect(shapes(inspection.taps)).toEqual({ r: [2, 512], y: [2, 2, 256] });
+    expect(ranges).toEqual([[2 ** 20, 2 ** 20 + 2 ** 18]]);
+    expect(inspection).toMatchObject({ externalData: ['large.bin'], weightsBytes: 2 ** 20 + 2 ** 18 + 16 });
+    // x, r and y, and of two rows' three dims, whose type isn't known, the half
+    expect(inspection.peakActivationBytes).toBe(3 * 4 * 512 + (3 * 4) / 2);
+    expect(inspection.parts).toEqual([
+      { taps: [0, 1], weightsBytes: 2 ** 20, flops: 2 * 512 * 512 + 512 },
+      // 3 values sliced and cast for 2 rows
+      { taps: [1], weightsBytes: 2 ** 18 + 16, flops: 512 + 3 },
+    ]);
+  });
+
+  test('is refused where they are not all there, though none is read', async () => {
+    const ranges: number[][] = [];
+    const external = large(2 ** 20 - 1, ranges);
+    const error = await failure('model-invalid', () => inspect('large', { taps: ['relu'], external }));
+    expect(error.message).toMatch(/tensor w: takes the bytes 0 to 1048576 of large\.bin, which has 1048575/);
+    expect(ranges).toEqual([]);
+    await failure('file-missing', () => inspect('large', { taps: ['relu'] }));
+  });
+});
+
 describe('the shape of a row', () => {
   test('comes from the data where axes besides the batch are free', async () => {
     const inspection = await inspect('free_size', { inputShape: [3, 9, 7], taps: ['relu'] });
@@ -197,7 +241,7 @@ describe('models that are refused', () => {
     expect(error.hint).toMatch(/free batch axis/);
   });
 
-  test.each(['two_inputs', 'int_input', 'external'])('%s', async (name) => {
+  test.each(['two_inputs', 'int_input', 'external_constant'])('%s', async (name) => {
     await failure('model-unsupported', () => inspect(name));
   });
 
@@ -205,6 +249,12 @@ describe('models that are refused', () => {
     const runtime = await wasmRuntime();
     await failure('model-invalid', () => inspectModel(fixture('conv').subarray(0, 1000), runtime));
     expect((await failure('model-invalid', () => inspect('twins'))).message).toMatch(/same node name/);
+  });
+
+  test('one with weights in other files that are not given', async () => {
+    const error = await failure('file-missing', () => inspect('conv_outside', { taps: ['/conv1/relu'] }));
+    expect(error.message).toMatch(/weights in conv\.onnx/);
+    expect(error.hint).toMatch(/beside the model/);
   });
 
   test('an unknown tap', async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PipelineError } from '../../../src/errors.ts';
-import { parseNpyHeader, readNpy, writeNpy } from '../../../src/numeric/npy.ts';
+import { npyHeaderBytes, parseNpyHeader, readNpy, writeNpy } from '../../../src/numeric/npy.ts';
 import type { NpyData } from '../../../src/numeric/npy.ts';
 
 interface Golden {
@@ -181,5 +181,19 @@ describe('writeNpy', () => {
   it('refuses a shape that is not the array’s', () => {
     expect(() => writeNpy(new Float64Array(5), [2, 3])).toThrow('(internal) expected 5 elements; found shape (2, 3)');
     expect(() => writeNpy(new Float64Array(1), [])).toThrow('(internal)');
+  });
+});
+
+describe('npyHeaderBytes', () => {
+  it('what stands in front of the elements of the whole file', () => {
+    const whole = writeNpy(new Float32Array(6), [2, 3]);
+    expect(npyHeaderBytes('float32', [2, 3])).toEqual(whole.slice(0, 128));
+    const far = npyHeaderBytes('float64', [2 ** 20, 2 ** 20]);
+    expect(far.length % 64).toBe(0);
+    expect(parseNpyHeader(far, 'x', far.length + 2 ** 43).shape).toEqual([2 ** 20, 2 ** 20]);
+  });
+
+  it.each([[[]], [[1.5]], [[-1]], [[NaN]], [[2, Infinity]]])('refuses the shape %j', (shape) => {
+    expect(() => npyHeaderBytes('uint8', shape)).toThrow('(internal)');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseModel, writeModel, type OnnxModel } from '../../../src/onnx/model.ts';
-import { addShapeOutputs, allTaps, pruneModel, resolveTap, tapModel } from '../../../src/onnx/tap.ts';
+import { addShapeOutputs, hollowWeights } from '../../../src/onnx/probe.ts';
+import { allTaps, pruneModel, resolveTap, tapModel } from '../../../src/onnx/tap.ts';
 import type { FloatTensor } from '../../../src/onnx/session.ts';
 import { expectClose, failure, fixture, noise, runModel, trained, wasmRuntime } from './fixtures.ts';
 
@@ -135,15 +136,15 @@ const running: [string, number[]][] = [
 ];
 const modelOf = (name: string) => (name === 'a trained network' ? trained(1) : fixture(name));
 
-describe('tapping keeps the values', () => {
-  // the runtime says which values are float32
-  const floatValues = async (model: OnnxModel) => {
-    const values = allTaps(model).map((tap) => tap.valueName);
-    const session = await (await wasmRuntime()).createSession(tapModel(model, values), { optimise: false });
-    await session.release();
-    return values.filter((value) => session.outputTypes[value] === 'float32');
-  };
+// the runtime says which values are float32
+const floatValues = async (model: OnnxModel) => {
+  const values = allTaps(model).map((tap) => tap.valueName);
+  const session = await (await wasmRuntime()).createSession(tapModel(model, values), { optimise: false });
+  await session.release();
+  return values.filter((value) => session.outputTypes[value] === 'float32');
+};
 
+describe('tapping keeps the values', () => {
   test.each(running)("%s: the file's own outputs, to the bit", async (name, dims) => {
     const model = parseModel(modelOf(name));
     const outputs = names(model.outputs);
@@ -191,5 +192,40 @@ describe('addShapeOutputs(model, values)', () => {
     const once = addShapeOutputs(parseModel(fixture('unnamed')), ['r']);
     const twice = addShapeOutputs(parseModel(writeModel(once.model)), ['r']);
     expect(twice.outputs[0]!.startsWith(once.outputs[0]!)).toBe(false);
+  });
+});
+
+describe('hollowWeights(model, leastBytes)', () => {
+  // every tensor's shape, by value name
+  const shapesOf = async (name: string, model: OnnxModel, dims: number[]) => {
+    const values = await floatValues(parseModel(modelOf(name)));
+    const probe = addShapeOutputs(model, values);
+    const feeds = { [model.inputs[0]!.name]: noise(dims) };
+    const shapes = await runModel(writeModel(probe.model), feeds, { outputs: probe.outputs });
+    return values.map((value, i) => [value, ...shapes[probe.outputs[i]!]!.data]);
+  };
+
+  test.each(running)('%s: keeps every shape, even without any weight of its products', async (name, dims) => {
+    const model = parseModel(modelOf(name));
+    const hollow = hollowWeights(model, 1);
+    expect(await shapesOf(name, hollow, dims)).toEqual(await shapesOf(name, model, dims));
+    // it can be cut down further
+    const outputs = names(model.outputs);
+    expect(Object.keys(await runModel(tapModel(hollow, outputs), { [model.inputs[0]!.name]: noise(dims) }))).toEqual(
+      outputs,
+    );
+  });
+
+  test('leaves out weights of products alone, from that size on', () => {
+    const conv = parseModel(fixture('conv'));
+    const kept = (model: OnnxModel, leastBytes: number) =>
+      names(hollowWeights(model, leastBytes).initializers).filter((name) => !name.startsWith('convergent_dims_'));
+    expect(kept(conv, 432)).toEqual(['b1', 'b2', 'b3', 'w4', 'pool_scale', 'side_scale']);
+    expect(hollowWeights(conv, 4 * 6 * 80 + 1)).toBe(conv);
+    // b is added, sparse weights stay sparse, and the shape that a large weight says is kept
+    expect(kept(parseModel(fixture('tokens')), 1)).toEqual(['b']);
+    const sparse = parseModel(fixture('sparse'));
+    expect(hollowWeights(sparse, 1)).toBe(sparse);
+    expect(kept(parseModel(fixture('large')), 1)).toEqual(['said', 'zero', 'three']);
   });
 });

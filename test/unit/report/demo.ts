@@ -7,9 +7,11 @@ import { pairsOf } from '../../../src/definition/names.ts';
 import { unitOffsets } from '../../../src/plan/layers.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
 import type { Clustering } from '../../../src/reduce/cluster/cluster.ts';
-import type { Correlation } from '../../../src/reduce/correlation.ts';
+import { readBlock, wholeBlock } from '../../../src/reduce/block.ts';
+import type { BlockSource } from '../../../src/reduce/block.ts';
+import type { SampleCounts, UnitStats } from '../../../src/reduce/correlation.ts';
 import type { Matching, SemiMatching } from '../../../src/reduce/match/match.ts';
-import type { Prediction } from '../../../src/reduce/predict/predict.ts';
+import type { PredictionScores } from '../../../src/reduce/objects.ts';
 import type { LayerDocuments } from '../../../src/report/entry.ts';
 
 export interface DemoLayer {
@@ -53,12 +55,16 @@ export function demoPlan(demo: Demo): Plan {
     seed: 1,
   };
   const groups = Math.min(20, rows);
-  const plan: Omit<Plan, 'memory'> = {
-    format: 1,
+  return {
+    format: 2,
     definition,
     definitionSha256: hash('d'),
-    provider: { name: 'isolate', version: 'onnxruntime-web 1.30.0' },
-    code: { activate: hash('a'), reduce: hash('c'), inspect: hash('i') },
+    providers: [{ name: 'isolate', version: 'onnxruntime-web 1.30.0' }],
+    code: {
+      isolate: { activate: hash('a'), reduce: hash('c') },
+      native: { activate: hash('a'), reduce: hash('c') },
+      inspect: hash('i'),
+    },
     data: {
       sha256: hash('e'),
       chunksSha256: hash('f'),
@@ -68,7 +74,12 @@ export function demoPlan(demo: Demo): Plan {
       offset: 128,
     },
     rows,
-    networks: networks.map((name, i) => ({ name, modelSha256: hash(String(i)), preprocessing: {} as never })),
+    networks: networks.map((name, i) => ({
+      name,
+      modelSha256: hash(String(i)),
+      externalData: [],
+      preprocessing: {} as never,
+    })),
     layers: layers.map(({ name, units, positionShape = [] }) => ({
       name,
       positionShape,
@@ -86,11 +97,21 @@ export function demoPlan(demo: Demo): Plan {
     groups: { count: groups, blockRows: Math.max(1, Math.min(50, Math.floor(rows / groups))) },
     fitGroups:
       predict !== false && predict.holdout > 0 ? Math.max(1, Math.round(groups * (1 - predict.holdout))) : groups,
-    batch: 50,
-    shardRows: 500,
+    sets: [],
     tasks: [],
   };
-  return plan as Plan;
+}
+
+/** Correlations of all units of a pair at a layer, in memory. */
+interface Joint {
+  unitsA: number;
+  unitsB: number;
+  /** [n × n], a's units first. */
+  r: Float64Array;
+  mean: Float64Array;
+  std: Float64Array;
+  dead: Uint8Array;
+  heldOut: boolean;
 }
 
 export function demoDocuments(demo: Demo, plan: Plan, pair: number, layer: number): LayerDocuments {
@@ -98,14 +119,74 @@ export function demoDocuments(demo: Demo, plan: Plan, pair: number, layer: numbe
   const all = features(demo.layers[layer]!, layer);
   const offsets = unitOffsets(plan.layers[layer]!);
   const own = (net: number): Float64Array[] => all.slice(offsets[net], offsets[net + 1]);
-  const correlation = correlate(own(a), own(b), plan, layer);
+  const joint = correlate(own(a), own(b), plan.fitGroups < plan.groups.count);
   const { match, predict, cluster } = plan.definition;
+  const { unitsA: p, r } = joint;
+  const n = p + joint.unitsB;
+  const block = ([top, bottom]: [number, number], [left, right]: [number, number]): BlockSource => {
+    const values = new Float64Array((bottom - top) * (right - left));
+    for (let i = top; i < bottom; i++) values.set(r.subarray(i * n + left, i * n + right), (i - top) * (right - left));
+    return wholeBlock(values, bottom - top, right - left);
+  };
   return {
-    correlation,
-    matching: match ? matchGreedily(correlation) : null,
-    aToB: predict === false ? null : predictLoosely(correlation, predict.alphas, false),
-    bToA: predict === false ? null : predictLoosely(correlation, predict.alphas, true),
-    clustering: cluster === false ? null : clusterByLeader(correlation, cluster.k, cluster.threshold),
+    counts: countsOf(plan, layer),
+    a: statsOf(joint, 0, p),
+    b: statsOf(joint, p, n),
+    blocks: { withinA: block([0, p], [0, p]), between: block([0, p], [p, n]), withinB: block([p, n], [p, n]) },
+    matching: match ? matchGreedily(joint) : null,
+    aToB: predict === false ? null : predictLoosely(joint, predict.alphas, false),
+    bToA: predict === false ? null : predictLoosely(joint, predict.alphas, true),
+    clustering: cluster === false ? null : clusterByLeader(joint, cluster.k, cluster.threshold),
+    tasks: {
+      withinA: 1,
+      between: 2,
+      withinB: 3,
+      aToB: predict === false ? null : 4,
+      bToA: predict === false ? null : 5,
+    },
+  };
+}
+
+/** The joint r of a pair's units [n × n], a's first, from its blocks. */
+export async function jointOf({ blocks }: LayerDocuments): Promise<Float64Array> {
+  const { rows: p, columns: q } = blocks.between;
+  const n = p + q;
+  const r = new Float64Array(n * n);
+  const [a, between, b] = [
+    await readBlock(blocks.withinA),
+    await readBlock(blocks.between),
+    await readBlock(blocks.withinB),
+  ];
+  for (let i = 0; i < p; i++) {
+    r.set(a.subarray(i * p, (i + 1) * p), i * n);
+    r.set(between.subarray(i * q, (i + 1) * q), i * n + p);
+    for (let j = 0; j < q; j++) r[(p + j) * n + i] = between[i * q + j]!;
+  }
+  for (let j = 0; j < q; j++) r.set(b.subarray(j * q, (j + 1) * q), (p + j) * n + p);
+  return r;
+}
+
+function countsOf(plan: Plan, layer: number): SampleCounts {
+  const { positions } = plan.layers[layer]!;
+  const { rows } = plan;
+  const fitRows = Math.round((rows * plan.fitGroups) / plan.groups.count);
+  const heldOutRows = rows - fitRows;
+  const [samples, fitSamples, heldOutSamples] = [rows, fitRows, heldOutRows].map((count) => count * positions);
+  return { rows, samples: samples!, fitRows, fitSamples: fitSamples!, heldOutRows, heldOutSamples: heldOutSamples! };
+}
+
+function statsOf({ mean, std, dead, heldOut }: Joint, start: number, end: number): UnitStats {
+  const units = end - start;
+  const own = dead.slice(start, end);
+  const scored = { sum: new Float64Array(units), square: new Float64Array(units), constant: own };
+  return {
+    mean: mean.slice(start, end),
+    std: std.slice(start, end),
+    dead: own,
+    varianceLost: new Uint8Array(units),
+    meanShift: new Float64Array(units),
+    fitConstant: own.slice(),
+    heldOut: heldOut ? scored : null,
   };
 }
 
@@ -133,7 +214,7 @@ function features({ units, dead, shared = 0.7 }: DemoLayer, layer: number): Floa
   });
 }
 
-function correlate(unitsOfA: Float64Array[], unitsOfB: Float64Array[], plan: Plan, layer: number): Correlation {
+function correlate(unitsOfA: Float64Array[], unitsOfB: Float64Array[], heldOut: boolean): Joint {
   const joint = [...unitsOfA, ...unitsOfB];
   const n = joint.length;
   const mean = Float64Array.from(joint, (x) => x.reduce((sum, value) => sum + value, 0) / SAMPLES);
@@ -152,26 +233,10 @@ function correlate(unitsOfA: Float64Array[], unitsOfB: Float64Array[], plan: Pla
     }
   }
   const dead = Uint8Array.from(std, (value) => (value === 0 ? 1 : 0));
-  const { positions } = plan.layers[layer]!;
-  const fitRows = Math.round((plan.rows * plan.fitGroups) / plan.groups.count);
-  const heldOutRows = plan.rows - fitRows;
-  const part = (rows: number): { rows: number; samples: number } => ({ rows, samples: rows * positions });
-  return {
-    unitsA: unitsOfA.length,
-    unitsB: unitsOfB.length,
-    ...part(plan.rows),
-    mean,
-    std,
-    dead,
-    varianceLost: new Uint8Array(n),
-    meanShift: new Float64Array(n),
-    r,
-    fit: { ...part(fitRows), r, constant: dead },
-    heldOut: heldOutRows > 0 ? { ...part(heldOutRows), sum: new Float64Array(n), second: r, constant: dead } : null,
-  };
+  return { unitsA: unitsOfA.length, unitsB: unitsOfB.length, r, mean, std, dead, heldOut };
 }
 
-function matchGreedily({ unitsA, unitsB, r }: Correlation): Matching {
+function matchGreedily({ unitsA, unitsB, r }: Joint): Matching {
   const n = unitsA + unitsB;
   const at = (i: number, j: number): number => r[i * n + unitsA + j]!;
   const best = (count: number, others: number, value: (i: number, j: number) => number): SemiMatching => {
@@ -208,10 +273,10 @@ function matchGreedily({ unitsA, unitsB, r }: Correlation): Matching {
 
 // each target from the sources that correlate above alpha, in the manner of a first LASSO step
 function predictLoosely(
-  { unitsA, unitsB, r, dead, heldOut }: Correlation,
+  { unitsA, unitsB, r, dead, heldOut }: Joint,
   asked: number[],
   reverse: boolean,
-): Prediction {
+): PredictionScores {
   const n = unitsA + unitsB;
   const [sources, targets] = reverse ? [unitsB, unitsA] : [unitsA, unitsB];
   const [sourceStart, targetStart] = reverse ? [unitsA, 0] : [0, unitsA];
@@ -220,13 +285,13 @@ function predictLoosely(
     Uint8Array.from({ length: count }, (_, i) => 1 - dead[start + i]!);
   const scored = live(targetStart, targets);
   const size = alphas.length * targets;
-  const prediction: Prediction = {
+  const prediction: PredictionScores = {
     alphas,
     sources,
     targets,
+    chosen: new Uint8Array(targets).fill(1),
     scored,
     predictors: live(sourceStart, sources),
-    weights: new Float64Array(size * sources),
     r2Fit: new Float64Array(size),
     r2HeldOut: heldOut ? new Float64Array(size) : null,
     nonzero: new Int32Array(size),
@@ -240,7 +305,6 @@ function predictLoosely(
       for (let source = 0; source < sources; source++) {
         const value = r[(sourceStart + source) * n + targetStart + target]!;
         if (Math.abs(value) <= alpha + 0.05) continue;
-        prediction.weights[at * sources + source] = 0.4 * (value - Math.sign(value) * alpha);
         prediction.nonzero[at]!++;
         explained += 0.5 * (value * value - alpha * alpha);
       }
@@ -253,7 +317,7 @@ function predictLoosely(
 }
 
 // every unit goes to the leader it correlates with most, where any is above the threshold
-function clusterByLeader({ unitsA, unitsB, r, dead }: Correlation, asked: number, threshold: number): Clustering {
+function clusterByLeader({ unitsA, unitsB, r, dead }: Joint, asked: number, threshold: number): Clustering {
   const n = unitsA + unitsB;
   const edges = Array.from(
     { length: n },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { RunCosts } from '../../../src/report/costs.ts';
 import { dataBlock, inline } from '../../../src/report/html/embed.ts';
 import { reportLayer, reportRun } from '../../../src/report/report.ts';
 import type { LayerSummary } from '../../../src/report/report.ts';
@@ -20,16 +21,18 @@ const style = 'body { color: red }';
 async function pageOf(
   options: Demo,
   change: (plan: Plan) => void = () => {},
+  costs: RunCosts | null = null,
 ): Promise<{ page: string; results: unknown }> {
   const plan = demoPlan(options);
   change(plan);
   const summaries: LayerSummary[] = [];
   for (const pair of plan.pairs.keys()) {
     for (const layer of plan.layers.keys()) {
-      summaries.push(reportLayer(plan, pair, layer, demoDocuments(options, plan, pair, layer)).summary);
+      const { summary } = await reportLayer(plan, pair, layer, demoDocuments(options, plan, pair, layer));
+      summaries.push(summary);
     }
   }
-  const { files } = await reportRun(plan, '0.1.0', summaries, [], { script, style });
+  const { files } = await reportRun(plan, '0.1.0', summaries, [], { script, style }, costs);
   const [json, page] = files.map(({ bytes }) => new TextDecoder().decode(bytes)) as [string, string];
   return { page, results: JSON.parse(json) };
 }
@@ -72,6 +75,22 @@ describe('numbers', () => {
     // the same alphas stand in one table with those of the other direction
     expect(missing.filter((path) => !/b_to_a\.\d\.alpha$/.test(path))).toEqual(['groups']);
   });
+});
+
+it('a sample of targets is told as such', async () => {
+  const plan = demoPlan(demo);
+  const documents = demoDocuments(demo, plan, 0, 0);
+  documents.aToB!.chosen.fill(0, 3);
+  const { summary } = await reportLayer(plan, 0, 0, documents);
+  const data = { ...plan, pairs: plan.pairs.slice(0, 1), layers: plan.layers.slice(0, 1) };
+  const { files } = await reportRun(data, '0.1.0', [summary], [], { script, style }, null);
+  const text = new TextDecoder()
+    .decode(files[1]!.bytes)
+    .replace(/<[^>]+>/g, '')
+    .replace(/\s+/g, ' ');
+  expect(text).toContain('Predicted are 3 of 8 units of two and all 6 units of one, drawn by seed 1.');
+  const { page } = await pageOf(demo);
+  expect(page).not.toContain('drawn by seed');
 });
 
 describe('safety', () => {
@@ -157,5 +176,46 @@ describe('structure', () => {
     const calm = await pageOf({ networks: ['one', 'two'], layers: [{ name: 'fc', units: [12, 12] }] });
     expect((calm.results as { warnings: string[] }).warnings).toEqual([]);
     expect(calm.page).toContain('No warnings');
+  });
+});
+
+describe('what it cost', () => {
+  const costs: RunCosts = {
+    rows: [
+      {
+        stage: 'activate',
+        tasks: 1200,
+        forecastSeconds: 12_345.6,
+        actualSeconds: 4.25,
+        forecastBytes: 96.4 * 2 ** 20,
+        peakBytes: null,
+      },
+    ],
+    cloud: [{ workers: 250, wallSeconds: 61, dollars: 0.0123 }],
+    pricesRead: '2026-11',
+    note: 'Without the time to upload.',
+  };
+  const rowsOf = (page: string): string[][] => {
+    const [, section] = /<section id="costs"([\s\S]*?)<\/section>/.exec(page)!;
+    return Array.from(section!.matchAll(/<tr>([\s\S]*?)<\/tr>/g), ([, row]) =>
+      Array.from(row!.matchAll(/<t[hd][^>]*>([^<]*)</g), ([, cell]) => cell!.trim()),
+    );
+  };
+
+  it('is told in the units of people at the end, and nowhere in results.json', async () => {
+    const { page, results } = await pageOf(demo, () => {}, costs);
+    expect(rowsOf(page)).toEqual([
+      ['stage', 'tasks', 'forecast', 'took', 'memory forecast', 'peak'],
+      ['activate', '1,200', '12,346 s', '4.3 s', '96 MiB', '—'],
+      ['Workers at once', 'time', 'cost'],
+      ['250', '61 s', '$0.012'],
+    ]);
+    expect(page.indexOf('id="costs"')).toBeGreaterThan(page.lastIndexOf('class="layer"'));
+    expect(page).toContain('Without the time to upload.');
+    expect(JSON.stringify(results)).not.toMatch(/second|dollar|took/i);
+  });
+
+  it('that nobody measured is no section', async () => {
+    expect((await pageOf(demo)).page).not.toContain('id="costs"');
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { Plan } from '../../../src/plan/plan.ts';
-import type { LayerSummary, OutputFile } from '../../../src/report/report.ts';
+import type { LayerSummary, OutputFile, WrittenFile } from '../../../src/report/report.ts';
 import { reportLayer, reportRun } from '../../../src/report/report.ts';
 import { resultsSchema } from '../../../src/report/results.ts';
 import type { Results } from '../../../src/report/results.ts';
@@ -32,14 +32,17 @@ async function run(options: Demo): Promise<Run> {
   const files: OutputFile[] = [];
   for (const pair of plan.pairs.keys()) {
     for (const layer of plan.layers.keys()) {
-      const report = reportLayer(plan, pair, layer, demoDocuments(options, plan, pair, layer));
+      const report = await reportLayer(plan, pair, layer, demoDocuments(options, plan, pair, layer));
       files.push(...report.files);
       // the summaries wait in the bucket as JSON
       summaries.push(JSON.parse(JSON.stringify(report.summary)) as LayerSummary);
     }
   }
-  const hashed = files.map(({ path, bytes }) => ({ path, sha256: createHash('sha256').update(bytes).digest('hex') }));
-  const last = await reportRun(plan, '0.1.0', summaries, hashed, assets);
+  const hashed = files.map((file) => {
+    const bytes = 'bytes' in file ? file.bytes : JSON.stringify(file.member);
+    return { path: file.path, sha256: createHash('sha256').update(bytes).digest('hex') };
+  });
+  const last = await reportRun(plan, '0.1.0', summaries, hashed, assets, null);
   const textOf = (path: string): string =>
     new TextDecoder().decode(last.files.find((file) => file.path === path)?.bytes);
   const results = JSON.parse(textOf('results.json')) as Results;
@@ -73,14 +76,14 @@ describe('results.json', () => {
       samples: 160_000,
       dead_a: [2],
       dead_b: [0, 4],
-      predict: { rows_fit: 8000, rows_held_out: 2000 },
+      predict: { rows_fit: 8000, rows_held_out: 2000, targets: { a_to_b: 5, b_to_a: 6 } },
     });
   });
 
   it('has the means of the tables', async () => {
     const { results, files } = await run(demo);
     const rows = (path: string): number[][] => {
-      const text = new TextDecoder().decode(files.find((file) => file.path === path)!.bytes);
+      const text = new TextDecoder().decode((files.find((file) => file.path === path) as WrittenFile).bytes);
       const lines = text.trimEnd().split('\n').slice(1);
       return lines.filter((line) => !line.includes(',,')).map((line) => line.split(',').map(Number));
     };
@@ -107,6 +110,23 @@ describe('results.json', () => {
     expect(results.pairs[0]!.layers[0]!.predict).toMatchObject({ rows_held_out: 0, a_to_b: [{ r2_held_out: null }] });
   });
 
+  it('names each provider that was used, with its version', async () => {
+    const plan = demoPlan(demo);
+    plan.providers.push({ name: 'native', version: 'onnxruntime-node 1.30.0' });
+    const { summaries } = await run(demo);
+    const { files } = await reportRun(plan, '0.1.0', summaries, [], assets, null);
+    const results = JSON.parse(new TextDecoder().decode(files[0]!.bytes)) as Results;
+    expect(results.provider).toBe('isolate onnxruntime-web 1.30.0 + native onnxruntime-node 1.30.0');
+  });
+
+  it('tells how many targets were chosen', async () => {
+    const plan = demoPlan(demo);
+    const documents = demoDocuments(demo, plan, 0, 0);
+    documents.aToB!.chosen[4] = 0;
+    const { entry } = (await reportLayer(plan, 0, 0, documents)).summary;
+    expect(entry.predict!.targets).toEqual({ a_to_b: 7, b_to_a: 6 });
+  });
+
   it('share_equal leaves out dead units, and is null when all are dead', async () => {
     const plan = demoPlan(demo);
     const documents = demoDocuments(demo, plan, 0, 0);
@@ -114,9 +134,9 @@ describe('results.json', () => {
     const isEqual = (index: number): boolean => r[index] === semiA.r[pairsA[index]!];
     const live = [...pairsA.keys()].filter((index) => pairsA[index] !== 2);
     const share = live.filter(isEqual).length / live.length;
-    expect(reportLayer(plan, 0, 0, documents).summary.entry.match!.share_equal).toBe(share);
-    const dead = { ...documents, correlation: { ...documents.correlation, dead: new Uint8Array(14).fill(1) } };
-    expect(reportLayer(plan, 0, 0, dead).summary.entry.match!.share_equal).toBeNull();
+    expect((await reportLayer(plan, 0, 0, documents)).summary.entry.match!.share_equal).toBe(share);
+    const dead = { ...documents, a: { ...documents.a, dead: new Uint8Array(6).fill(1) } };
+    expect((await reportLayer(plan, 0, 0, dead)).summary.entry.match!.share_equal).toBeNull();
   });
 });
 

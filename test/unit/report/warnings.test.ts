@@ -13,7 +13,7 @@ const demo: Demo = {
 /** Texts of the warnings about documents that `change` made worse. */
 function warned(change: (documents: LayerDocuments) => void, options: Partial<Demo> = {}): string[] {
   const plan = demoPlan({ ...demo, ...options });
-  const documents = structuredClone(demoDocuments({ ...demo, ...options }, plan, 0, 0));
+  const documents = demoDocuments({ ...demo, ...options }, plan, 0, 0);
   change(documents);
   return layerWarnings(plan, 0, 0, documents).map((warning) => warning.text);
 }
@@ -28,12 +28,12 @@ describe('layerWarnings', () => {
   });
 
   it('name dead units, those whose variance was lost, and those the pilot is not typical for', () => {
-    const texts = warned(({ correlation }) => {
-      correlation.dead.set([1, 0, 1], 3);
-      correlation.varianceLost[21] = 1;
-      correlation.dead[21] = 1;
-      correlation.meanShift[30] = 0.75;
-      correlation.meanShift[31] = 0.5;
+    const texts = warned(({ a, b }) => {
+      a.dead.set([1, 0, 1], 3);
+      b.varianceLost[1] = 1;
+      b.dead[1] = 1;
+      b.meanShift[10] = 0.75;
+      b.meanShift[11] = 0.5;
     });
     expect(texts).toEqual([
       'conv, one: units 3 and 5 are dead (constant over all samples): r is 0, left out of prediction and clustering',
@@ -45,8 +45,8 @@ describe('layerWarnings', () => {
   });
 
   it('name live units that are constant in the rows fitted on or held out', () => {
-    const texts = warned(({ correlation, aToB, bToA }) => {
-      correlation.fit.constant = correlation.fit.constant.with(2, 1);
+    const texts = warned(({ a, aToB, bToA }) => {
+      a.fitConstant[2] = 1;
       aToB!.predictors[2] = 0;
       bToA!.scored[2] = 0;
       bToA!.scored[7] = 0;
@@ -58,15 +58,15 @@ describe('layerWarnings', () => {
   });
 
   it('say when there are too few samples for the units', () => {
-    const few = warned(({ correlation }) => (correlation.fit.samples = 20));
+    const few = warned(({ counts }) => (counts.fitSamples = 20));
     expect(few).toEqual([
       expect.stringMatching(
         /^conv, one: 20 samples to fit on for 20 units: without a penalty, predictions from them are 1 by construction/,
       ),
       expect.stringMatching(/^conv, two: 20 samples to fit on for 24 units: /),
     ]);
-    expect(warned(({ correlation }) => (correlation.fit.samples = 25))).toEqual([]);
-    const off = warned(({ correlation }) => (correlation.samples = 20), { predict: false });
+    expect(warned(({ counts }) => (counts.fitSamples = 25))).toEqual([]);
+    const off = warned(({ counts }) => (counts.samples = 20), { predict: false });
     expect(off[0]).toMatch(/^conv, one: 20 samples for 20 units: high correlations arise by chance/);
   });
 
@@ -75,6 +75,23 @@ describe('layerWarnings', () => {
     expect(texts).toContainEqual(
       expect.stringMatching(/^conv, one → two: no unit of two varies .*: nothing to predict$/),
     );
+  });
+
+  it('say nothing of units that were not chosen', () => {
+    expect(
+      warned(({ aToB }) => {
+        aToB!.chosen.fill(0, 3);
+        aToB!.scored.fill(0, 3);
+      }),
+    ).toEqual([]);
+    const none = warned(({ aToB }) => {
+      aToB!.chosen.fill(0, 3);
+      aToB!.scored.fill(0);
+    });
+    expect(none).toEqual([
+      'conv, two: units 0, 1 and 2 are constant in the rows held out: left out of prediction as target',
+      expect.stringMatching(/^conv, one → two: none of the 3 units chosen of two varies .*: nothing to predict$/),
+    ]);
   });
 
   it('name targets the solver did not solve and targets predicted worse than by a constant', () => {

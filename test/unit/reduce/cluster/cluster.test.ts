@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clusterUnits, type Clustering } from '../../../../src/reduce/cluster/cluster.ts';
-import { adjustedRand, permuted, plantedR, uniforms } from './planted.ts';
+import type { BlockSource } from '../../../../src/reduce/block.ts';
+import { clusterUnits, type Clustering, type ClusterOptions } from '../../../../src/reduce/cluster/cluster.ts';
+import { rowsOf } from '../../../../src/reduce/cluster/graph.ts';
+import { adjustedRand, blocksOf, permuted, plantedR, uniforms } from './planted.ts';
 
 const golden = JSON.parse(readFileSync('test/reference/clustering.json', 'utf8')) as {
   graphs: {
@@ -16,6 +18,17 @@ const golden = JSON.parse(readFileSync('test/reference/clustering.json', 'utf8')
 };
 
 const alive = (n: number) => new Uint8Array(n);
+
+/** clusterUnits of a joint matrix, a's units first. */
+const cluster = (
+  r: Float64Array,
+  dead: Uint8Array,
+  unitsA: number,
+  options: ClusterOptions,
+  seed: number,
+  rows?: number,
+): Promise<Clustering> =>
+  clusterUnits(blocksOf(r, unitsA, rows), dead.subarray(0, unitsA), dead.subarray(unitsA), options, seed);
 
 /** A joint matrix from its upper triangle's entries, 1 on the diagonal. */
 function joint(n: number, entries: [number, number, number][]): Float64Array {
@@ -69,13 +82,13 @@ function expectSound(c: Clustering, r: Float64Array, dead: Uint8Array, unitsA: n
   }
 }
 
-describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => {
-  it.each(golden.graphs)('sizes $sizes, cross $cross: the planted clusters, as scikit-learn', (graph) => {
+describe('clusterUnits(blocks, deadA, deadB, { k, threshold }, seed)', () => {
+  it.each(golden.graphs)('sizes $sizes, cross $cross: the planted clusters, as scikit-learn', async (graph) => {
     const { sizes, seed, cross, threshold, eigenvalues, labels } = graph;
     const { r, member } = plantedR(sizes, seed, cross);
     const n = member.length;
     const unitsA = Math.floor(0.4 * n);
-    const found = clusterUnits(r, alive(n), unitsA, n - unitsA, { k: sizes.length, threshold }, 1);
+    const found = await cluster(r, alive(n), unitsA, { k: sizes.length, threshold }, 1);
     expectSound(found, r, alive(n), unitsA);
     expect(adjustedRand(found.labels, member)).toBe(1);
     if (labels !== null) expect(adjustedRand(found.labels, labels)).toBe(1);
@@ -84,25 +97,25 @@ describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => 
     found.eigenvalues.forEach((value, index) => expect(Math.abs(value - eigenvalues[index]!)).toBeLessThan(1e-10));
   });
 
-  it('recovers seven planted clusters among 768 units of both networks, beside noise', () => {
+  it('recovers seven planted clusters among 768 units of both networks, beside noise', async () => {
     const planted = plantedR([200, 150, 130, 110, 90, 58, 30], 9, 0.02);
     const moved = Array.from({ length: 768 }, (_, i) => (i * 431 + 7) % 768);
     const member = new Int32Array(768);
     planted.member.forEach((cluster, i) => (member[moved[i]!] = cluster));
-    const found = clusterUnits(permuted(planted.r, moved), alive(768), 384, 384, { k: 7, threshold: 0.2 }, 3);
+    const found = await cluster(permuted(planted.r, moved), alive(768), 384, { k: 7, threshold: 0.2 }, 3);
     expect(adjustedRand(found.labels, member)).toBe(1);
     expect(found.summaries.every(({ unitsA, unitsB }) => unitsA > 0 && unitsB > 0)).toBe(true);
   });
 
-  it('holds to its rules on any graph', () => {
-    fc.assert(
-      fc.property(
+  it('holds to its rules on any graph', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.integer({ min: 1, max: 14 }),
         fc.integer({ min: 1, max: 14 }),
         fc.integer({ min: 1, max: 8 }),
         fc.constantFrom(0, 0.3, 0.8, 0.95),
         fc.nat(1e6),
-        (p, q, k, threshold, seed) => {
+        async (p, q, k, threshold, seed) => {
           const n = p + q;
           const u = uniforms(seed, n * n + n);
           const dead = new Uint8Array(n).map((_, i) => (u[n * n + i]! < 0.15 ? 1 : 0));
@@ -112,17 +125,18 @@ describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => 
             r[i * n + i] = 1;
             for (let j = 0; j < i; j++) if (dead[j] === 0) r[i * n + j] = r[j * n + i] = 2 * u[i * n + j]! - 1;
           }
-          const found = clusterUnits(r, dead, p, q, { k, threshold }, seed);
+          const found = await cluster(r, dead, p, { k, threshold }, seed);
           expectSound(found, r, dead, p);
           expect(found.k).toBe(Math.min(k, found.labels.filter((label) => label >= 0).length));
-          expect(clusterUnits(r, dead, p, q, { k, threshold }, seed)).toEqual(found);
+          // the same in chunks of any size
+          expect(await cluster(r, dead, p, { k, threshold }, seed, 1 + (seed % 3))).toEqual(found);
         },
       ),
       { seed: 1, numRuns: 150 },
     );
   });
 
-  it('has no clusters where no vertex is left', () => {
+  it('has no clusters where no vertex is left', async () => {
     const none = {
       k: 0,
       labels: Int32Array.of(-1, -1),
@@ -131,23 +145,23 @@ describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => 
       eigenvalues: new Float64Array(0),
     };
     const options = { k: 4, threshold: 0.2 };
-    expect(clusterUnits(joint(2, [[0, 1, 0.2]]), alive(2), 1, 1, options, 1)).toEqual({
+    expect(await cluster(joint(2, [[0, 1, 0.2]]), alive(2), 1, options, 1)).toEqual({
       ...none,
       threshold: 0.2,
       isolated: 2,
     });
-    const bothDead = clusterUnits(new Float64Array(4), Uint8Array.of(1, 1), 1, 1, options, 1);
+    const bothDead = await cluster(new Float64Array(4), Uint8Array.of(1, 1), 1, options, 1);
     expect(bothDead).toEqual({ ...none, threshold: 0.2, isolated: 0 });
   });
 
-  it('an edge is above the threshold, not at it, and positive; a dead unit has none', () => {
+  it('an edge is above the threshold, not at it, and positive; a dead unit has none', async () => {
     const r = joint(4, [
       [0, 1, 0.5],
       [0, 2, 0.5000000000000001],
       [1, 2, -0.9],
       [0, 3, 0.9],
     ]);
-    const found = clusterUnits(r, Uint8Array.of(0, 0, 0, 1), 2, 2, { k: 1, threshold: 0.5 }, 1);
+    const found = await cluster(r, Uint8Array.of(0, 0, 0, 1), 2, { k: 1, threshold: 0.5 }, 1);
     expect(found.labels).toEqual(Int32Array.of(0, -1, 0, -1));
     expect(found.isolated).toBe(1);
     expect(found.summaries).toEqual([
@@ -155,9 +169,9 @@ describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => 
     ]);
   });
 
-  it('k = the vertices left: each is its own cluster, none has a pair', () => {
+  it('k = the vertices left: each is its own cluster, none has a pair', async () => {
     const r = joint(5, clique([0, 1, 3, 4], 0.5));
-    const found = clusterUnits(r, alive(5), 2, 3, { k: 16, threshold: 0.2 }, 1);
+    const found = await cluster(r, alive(5), 2, { k: 16, threshold: 0.2 }, 1);
     expect(found).toMatchObject({ k: 4, isolated: 1, components: 1, labels: Int32Array.of(0, 1, -1, 2, 3) });
     expect(found.summaries.map(({ unitsA, unitsB }) => [unitsA, unitsB])).toEqual([
       [1, 0],
@@ -168,7 +182,7 @@ describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => 
     expect(found.summaries.every((s) => s.meanRBetween === null && s.meanRWithinA === null)).toBe(true);
   });
 
-  it('more components than k: says how many, and keeps the larger ones whole', () => {
+  it('more components than k: says how many, and keeps the larger ones whole', async () => {
     const groups = [
       [0, 5, 6, 11],
       [1, 4, 9],
@@ -179,13 +193,13 @@ describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => 
       12,
       groups.flatMap((group) => clique(group, 0.7)),
     );
-    const found = clusterUnits(r, alive(12), 6, 6, { k: 2, threshold: 0.2 }, 1);
+    const found = await cluster(r, alive(12), 6, { k: 2, threshold: 0.2 }, 1);
     expect(found).toMatchObject({ k: 2, components: 4, isolated: 1, eigenvalues: Float64Array.of(0, 0) });
     for (const group of groups) expect(new Set(group.map((unit) => found.labels[unit])).size).toBe(1);
     expect(found.labels[0]).not.toBe(found.labels[1]);
   });
 
-  it('as many components as k: the components', () => {
+  it('as many components as k: the components', async () => {
     const groups = [
       [0, 3, 4],
       [1, 5, 2, 7],
@@ -195,26 +209,48 @@ describe('clusterUnits(r, dead, unitsA, unitsB, { k, threshold }, seed)', () => 
       9,
       groups.flatMap((group) => clique(group, 0.3)),
     );
-    const { labels, eigenvalues } = clusterUnits(r, alive(9), 4, 5, { k: 3, threshold: 0 }, 5);
+    const { labels, eigenvalues } = await cluster(r, alive(9), 4, { k: 3, threshold: 0 }, 5);
     expect(labels).toEqual(Int32Array.of(1, 0, 0, 1, 1, 0, 2, 0, 2));
     expect(eigenvalues).toEqual(Float64Array.of(0, 0, 0));
   });
 
-  it('follows a relabelling of the units', () => {
+  it('follows a relabelling of the units', async () => {
     const { r, member } = plantedR([30, 18, 9], 4, 0.02);
     const n = member.length;
     const moved = Array.from({ length: n }, (_, i) => (i * 25 + 7) % n);
     const r2 = permuted(r, moved);
-    const one = clusterUnits(r, alive(n), 20, n - 20, { k: 3, threshold: 0.2 }, 1);
-    const two = clusterUnits(r2, alive(n), 20, n - 20, { k: 3, threshold: 0.2 }, 1);
+    const one = await cluster(r, alive(n), 20, { k: 3, threshold: 0.2 }, 1);
+    const two = await cluster(r2, alive(n), 20, { k: 3, threshold: 0.2 }, 1);
     expect(moved.map((unit) => two.labels[unit])).toEqual([...one.labels]);
   });
 
   it.each([
-    ['another size of r', new Float64Array(8), alive(3)],
+    ['another size of r', new Float64Array(16), alive(3)],
     ['another size of dead', new Float64Array(9), alive(2)],
     ['NaN', new Float64Array(9).fill(NaN, 5, 6), alive(3)],
-  ])('refuses %s', (_, r, dead) => {
-    expect(() => clusterUnits(r, dead, 1, 2, { k: 2, threshold: 0.2 }, 1)).toThrow(/^\(internal\) expected/);
+  ])('refuses %s', async (_, r, dead) => {
+    await expect(cluster(r, dead, 1, { k: 2, threshold: 0.2 }, 1)).rejects.toThrow(/^\(internal\) expected/);
+  });
+
+  it.each([
+    ['rows missing', (block: BlockSource) => ({ ...block, rows: block.rows + 1, columns: block.columns })],
+    [
+      'chunks out of order',
+      (block: BlockSource) => ({
+        ...block,
+        async *chunks() {
+          for await (const { first, values } of block.chunks()) yield { first: first + 1, values };
+        },
+      }),
+    ],
+  ])('refuses a source with %s', async (_, spoil) => {
+    const blocks = blocksOf(plantedR([4, 3], 1, 0).r, 3, 2);
+    const spoilt = { ...blocks, within_b: spoil(blocks.within_b) };
+    const pass = async () => {
+      for await (const _chunk of rowsOf(spoilt.within_b));
+    };
+    await expect(pass()).rejects.toThrow(/^\(internal\) expected/);
+    const options = { k: 2, threshold: 0.2 };
+    await expect(clusterUnits(spoilt, alive(3), alive(4), options, 1)).rejects.toThrow(/^\(internal\) expected/);
   });
 });

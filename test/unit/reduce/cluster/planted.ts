@@ -1,4 +1,6 @@
 /** The graphs and points of test/reference/clustering.py, made the same way; and how alike two clusterings are. */
+import type { BlockSource } from '../../../../src/reduce/block.ts';
+import type { JointBlocks } from '../../../../src/reduce/cluster/graph.ts';
 
 /** `count` numbers in [0, 1) from a congruential generator. */
 export function uniforms(seed: number, count: number): Float64Array {
@@ -38,6 +40,29 @@ export function permuted(r: Float64Array, moved: readonly number[]): Float64Arra
   const out = new Float64Array(n * n);
   for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) out[moved[i]! * n + moved[j]!] = r[i * n + j]!;
   return out;
+}
+
+/** The blocks of joint correlations [n × n], a's units first, in chunks of `rows` rows. */
+export function blocksOf(r: Float64Array, unitsA: number, rows = Infinity): JointBlocks {
+  const n = Math.sqrt(r.length);
+  const block = (rowsFrom: number, rowsTo: number, from: number, to: number): BlockSource => ({
+    rows: rowsTo - rowsFrom,
+    columns: to - from,
+    async *chunks() {
+      // one buffer for all chunks: they are valid until the next is asked for
+      const values = new Float64Array(Math.min(rows, rowsTo - rowsFrom) * (to - from));
+      for (let first = rowsFrom; first < rowsTo; first += rows) {
+        const last = Math.min(rowsTo, first + rows);
+        for (let i = first; i < last; i++) values.set(r.subarray(i * n + from, i * n + to), (i - first) * (to - from));
+        yield { first: first - rowsFrom, values: values.subarray(0, (last - first) * (to - from)) };
+      }
+    },
+  });
+  return {
+    within_a: block(0, unitsA, 0, unitsA),
+    between: block(0, unitsA, unitsA, n),
+    within_b: block(unitsA, n, unitsA, n),
+  };
 }
 
 /** Groups of points around the corners of a cube of side 20 [n × d]. */

@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { randomFrom } from '../../../../src/numeric/random.ts';
-import { thresholdGraph } from '../../../../src/reduce/cluster/graph.ts';
+import { thresholdGraph, type Graph } from '../../../../src/reduce/cluster/graph.ts';
 import { lowestOfLaplacian } from '../../../../src/reduce/cluster/spectrum.ts';
-import { plantedR, uniforms } from './planted.ts';
+import { blocksOf, plantedR, uniforms } from './planted.ts';
+
+/** The graph of a joint matrix, two fifths of whose units are a's. */
+const graphOf = (r: Float64Array, n: number, threshold: number, dead = new Uint8Array(n)): Promise<Graph> =>
+  thresholdGraph(blocksOf(r, Math.floor(0.4 * n), 7), dead, threshold);
 
 /** I − D^-½ W D^-½ of all units, from the definition. */
 function laplacian(r: Float64Array, n: number, threshold: number): Float64Array {
@@ -52,8 +56,8 @@ describe('lowestOfLaplacian(graph, k, random)', () => {
     ['all equal: one eigenvalue n − 1 times over', new Float64Array(150 ** 2).fill(0.5), 150],
     ['small', noisy(12, 4, 0.9), 12],
     ['two units', new Float64Array(4).fill(0.9), 2],
-  ])('%s: eigenpairs, and the same by both ways', (_, r, n) => {
-    const graph = thresholdGraph(r, new Uint8Array(n), 0.2);
+  ])('%s: eigenpairs, and the same by both ways', async (_, r, n) => {
+    const graph = await graphOf(r, n, 0.2);
     expect(graph.units.length).toBe(n);
     const l = laplacian(r, n, 0.2);
     const all = lowestOfLaplacian(graph, n, randomFrom(1, 'lanczos'));
@@ -74,9 +78,9 @@ describe('lowestOfLaplacian(graph, k, random)', () => {
     expect(all.values.reduce((sum, value) => sum + value, 0)).toBeCloseTo(n, 9);
   });
 
-  it('has one vector of eigenvalue 0 per component, D^½ over it, the larger ones first', () => {
+  it('has one vector of eigenvalue 0 per component, D^½ over it, the larger ones first', async () => {
     const { r } = plantedR([5, 9, 7], 6, 0);
-    const graph = thresholdGraph(r, new Uint8Array(21), 0.2);
+    const graph = await graphOf(r, 21, 0.2);
     const { values, vectors } = lowestOfLaplacian(graph, 4, randomFrom(1, 'lanczos'));
     expect([...values.subarray(0, 3)]).toEqual([0, 0, 0]);
     expect(values[3]).toBeGreaterThan(0.5);
@@ -86,24 +90,41 @@ describe('lowestOfLaplacian(graph, k, random)', () => {
   });
 });
 
-describe('thresholdGraph(r, dead, threshold)', () => {
-  it('joins live units above the threshold, both ways, with W_ij / √(d_i d_j)', () => {
+describe('thresholdGraph(blocks, dead, threshold)', () => {
+  /** Every edge as [v, w, weight], by v and w. */
+  const edgesOf = ({ edges }: Graph): [number, number, number][] =>
+    edges
+      .flatMap(({ first, start, neighbour, weight }) =>
+        Array.from(start.subarray(1), (end, i) =>
+          Array.from(neighbour.subarray(start[i], end), (w, e): [number, number, number] => [
+            first + i,
+            w,
+            weight[start[i]! + e]!,
+          ]),
+        ).flat(),
+      )
+      .sort(([v, w], [x, y]) => v - x || w - y);
+
+  it('joins live units above the threshold, each two once, with W_ij / √(d_i d_j)', async () => {
     const r = Float64Array.of(1, 0.5, 0, 0.9, 0.5, 1, 0.25, 0, 0, 0.25, 1, 0, 0.9, 0, 0, 1);
-    const { weight, ...rest } = thresholdGraph(r, Uint8Array.of(0, 0, 0, 1), 0.1);
-    expect(rest).toEqual({
+    const graph = await graphOf(r, 4, 0.1, Uint8Array.of(0, 0, 0, 1));
+    expect(graph).toMatchObject({
       units: Int32Array.of(0, 1, 2),
       isolated: 0,
-      start: Int32Array.of(0, 1, 3, 4),
-      neighbour: Int32Array.of(1, 0, 2, 1),
       degree: Float64Array.of(0.5, 0.75, 0.25),
       component: Int32Array.of(0, 0, 0),
       components: 1,
     });
-    const [strong, weak] = [0.5 / Math.sqrt(0.5 * 0.75), 0.25 / Math.sqrt(0.25 * 0.75)];
-    [strong, strong, weak, weak].forEach((wanted, e) => expect(weight[e]).toBeCloseTo(wanted, 14));
+    const found = edgesOf(graph);
+    expect(found.map(([v, w]) => [v, w])).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+    expect(found[0]![2]).toBeCloseTo(0.5 / Math.sqrt(0.5 * 0.75), 14);
+    expect(found[1]![2]).toBeCloseTo(0.25 / Math.sqrt(0.25 * 0.75), 14);
   });
 
-  it('numbers components by first vertex, and leaves units without an edge out', () => {
+  it('numbers components by first vertex, and leaves units without an edge out', async () => {
     const n = 6;
     const r = new Float64Array(n * n);
     for (const [i, j] of [
@@ -111,11 +132,39 @@ describe('thresholdGraph(r, dead, threshold)', () => {
       [2, 5],
     ] as const)
       r[i * n + j] = r[j * n + i] = 0.5;
-    expect(thresholdGraph(r, new Uint8Array(n), 0)).toMatchObject({
+    const graph = await graphOf(r, n, 0);
+    expect(graph).toMatchObject({
       units: Int32Array.of(0, 2, 4, 5),
       isolated: 2,
       component: Int32Array.of(0, 1, 0, 1),
       components: 2,
     });
+    expect(edgesOf(graph).map(([v, w]) => [v, w])).toEqual([
+      [0, 2],
+      [1, 3],
+    ]);
+  });
+
+  it('is the same in chunks of any size, to the bit', async () => {
+    const n = 40;
+    const r = noisy(n, 5, 0.15);
+    const dead = new Uint8Array(n).fill(1, 3, 5).fill(1, 30, 31);
+    const whole = await thresholdGraph(blocksOf(r, 17), dead, 0.2);
+    for (const rows of [1, 4, 16]) {
+      const chunked = await thresholdGraph(blocksOf(r, 17, rows), dead, 0.2);
+      expect({ ...chunked, edges: [] }).toEqual({ ...whole, edges: [] });
+      expect(edgesOf(chunked)).toEqual(edgesOf(whole));
+    }
+    // against the definition
+    const expected: number[][] = [];
+    for (let v = 0; v < whole.units.length; v++) {
+      for (let w = v + 1; w < whole.units.length; w++) {
+        const value = r[whole.units[v]! * n + whole.units[w]!]!;
+        if (value > 0.2) expected.push([v, w, value / Math.sqrt(whole.degree[v]! * whole.degree[w]!)]);
+      }
+    }
+    const found = edgesOf(whole);
+    expect(found.map(([v, w]) => [v, w])).toEqual(expected.map(([v, w]) => [v, w]));
+    found.forEach(([, , weight], e) => expect(weight).toBeCloseTo(expected[e]![2]!, 14));
   });
 });

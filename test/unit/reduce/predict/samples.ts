@@ -1,5 +1,6 @@
-/** Seeded samples for the tests of prediction, and the Correlation of samples by two passes. */
-import type { Correlation } from '../../../../src/reduce/correlation.ts';
+/** Seeded samples for the tests of prediction, and what a prediction needs of them, by two passes. */
+import type { UnitStats } from '../../../../src/reduce/correlation.ts';
+import type { PredictionInput } from '../../../../src/reduce/predict/predict.ts';
 
 /** Uniform on [0, 1), mulberry32. */
 export function randomFrom(seed: number): () => number {
@@ -64,34 +65,61 @@ export function pearson(samples: readonly number[][]): Float64Array {
 const constantUnits = (samples: readonly number[][]): Uint8Array =>
   Uint8Array.from(samples[0] ?? [], (first, i) => (samples.every((row) => row[i] === first) ? 1 : 0));
 
-/** The Correlation of samples [rows × (unitsA + unitsB)] whose first `fitRows` rows are fitted, the others scored. */
-export function correlationOf(samples: readonly number[][], unitsA: number, fitRows: number): Correlation {
+/** Statistics of the units of samples [rows × units] whose first `fitRows` rows are fitted, the others scored. */
+function statsOf(samples: readonly number[][], fitRows: number): UnitStats {
+  const { mean, std } = momentsOf(samples);
+  const z = standardise(samples.slice(fitRows), momentsOf(samples.slice(0, fitRows)));
+  const sumOf = (power: number) => Float64Array.from(std, (_, i) => z.reduce((sum, row) => sum + row[i]! ** power, 0));
+  return {
+    mean: Float64Array.from(mean),
+    std: Float64Array.from(std),
+    dead: constantUnits(samples),
+    varianceLost: new Uint8Array(std.length),
+    meanShift: new Float64Array(std.length),
+    fitConstant: constantUnits(samples.slice(0, fitRows)),
+    heldOut:
+      z.length === 0 ? null : { sum: sumOf(1), square: sumOf(2), constant: constantUnits(samples.slice(fitRows)) },
+  };
+}
+
+/** A block of a square matrix. */
+export function blockOf(matrix: Float64Array, rows: ArrayLike<number>, columns: ArrayLike<number>): Float64Array {
+  const n = Math.sqrt(matrix.length);
+  return Float64Array.from(Array.from(rows).flatMap((i) => Array.from(columns, (j) => matrix[i * n + j]!)));
+}
+
+/**
+ * What predicting b's units from a's needs, of samples [rows × (unitsA + unitsB)] whose first `fitRows` rows are
+ * fitted, the others scored; `chosen` among b's units, default all.
+ */
+export function inputOf(
+  samples: readonly number[][],
+  unitsA: number,
+  fitRows: number,
+  chosen?: readonly number[],
+): PredictionInput {
+  const units = samples[0]?.length ?? 0;
   const fitted = samples.slice(0, fitRows);
   const scored = samples.slice(fitRows);
-  const all = momentsOf(samples);
-  const z = standardise(scored, momentsOf(fitted));
-  const n = all.std.length;
+  const fitR = pearson(fitted);
+  const second = secondMoments(standardise(scored, momentsOf(fitted)));
+  const a = Array.from({ length: unitsA }, (_, i) => i);
+  const targets = chosen ?? Array.from({ length: units - unitsA }, (_, t) => t);
+  const b = targets.map((t) => unitsA + t);
   return {
-    unitsA,
-    unitsB: n - unitsA,
-    rows: samples.length,
-    samples: samples.length,
-    mean: Float64Array.from(all.mean),
-    std: Float64Array.from(all.std),
-    dead: constantUnits(samples),
-    varianceLost: new Uint8Array(n),
-    meanShift: new Float64Array(n),
-    r: pearson(samples),
-    fit: { rows: fitRows, samples: fitRows, r: pearson(fitted), constant: constantUnits(fitted) },
-    heldOut:
-      scored.length === 0
-        ? null
-        : {
-            rows: scored.length,
-            samples: scored.length,
-            sum: Float64Array.from({ length: n }, (_, i) => z.reduce((sum, row) => sum + row[i]!, 0)),
-            second: secondMoments(z),
-            constant: constantUnits(scored),
-          },
+    sources: statsOf(
+      samples.map((row) => row.slice(0, unitsA)),
+      fitRows,
+    ),
+    targets: statsOf(
+      samples.map((row) => row.slice(unitsA)),
+      fitRows,
+    ),
+    chosen: Int32Array.from(targets),
+    fitGram: blockOf(fitR, a, a),
+    fitCross: blockOf(fitR, b, a),
+    heldOutGram: scored.length === 0 ? null : blockOf(second, a, a),
+    heldOutCross: scored.length === 0 ? null : blockOf(second, b, a),
+    heldOutSamples: scored.length,
   };
 }

@@ -1,0 +1,129 @@
+/**
+ * The inside of a child process: takes one job at a time from its parent, runs the task, writes its object to a file,
+ * answers with figures or with an error. Knows nothing of HTTP. Ends with its parent, however that one ends.
+ */
+import { open, readFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { fromUnknown, PipelineError, type ErrorRecord } from '../errors.ts';
+import { npzChunks, type NpzMembers } from '../numeric/npz.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { TaskRunner } from '../task/task.ts';
+import { openInputs, type InputPlaces } from './inputs.ts';
+import { peakBytes, residentBytes, resetPeak } from './memory.ts';
+import type { TaskFigures } from './parts.ts';
+
+/** A task of a plan, with all its inputs on disk. The plan is a file among the others. */
+export interface Job extends InputPlaces {
+  planHash: string;
+  /** Index in the plan. */
+  task: number;
+  /** Where its object goes; what stands there is overwritten. */
+  resultPath: string;
+}
+
+/** What came of a job. */
+export interface JobDone extends TaskFigures {
+  /** Size of the object. */
+  bytes: number;
+}
+
+/** What a child says: once that it is ready, then an answer to each job. */
+export type ChildMessage = { ready: { version: string } } | { answer: { done: JobDone } | { error: ErrorRecord } };
+
+/** A runtime that is loaded, and what runs tasks in it. */
+export interface LoadedRunner {
+  version: string;
+  runner: Pick<TaskRunner, 'run'>;
+}
+
+/** Serves the parent process until it goes away. */
+export async function serveJobs(load: () => Promise<LoadedRunner>): Promise<void> {
+  endWithParent();
+  becomeFirstToGo();
+  const { version, runner } = await load();
+  globalThis.gc?.();
+  const idleBytes = residentBytes('self');
+  const runJob = jobRunner(runner, idleBytes);
+  process.on('message', (job: Job) => {
+    void runJob(job)
+      .then((done) => ({ done }))
+      .catch((thrown: unknown) => ({ error: outOfMemory(thrown).toJSON() }))
+      .then((answer) => say({ answer }));
+  });
+  say({ ready: { version } });
+}
+
+/** Runs jobs one after another; `idleBytes` is what the process holds without any. */
+export function jobRunner(runner: Pick<TaskRunner, 'run'>, idleBytes: number | null): (job: Job) => Promise<JobDone> {
+  let latest: { hash: string; plan: Plan } | undefined;
+  return async (job) => {
+    globalThis.gc?.();
+    const counted = resetPeak() && idleBytes !== null;
+    const begun = performance.now();
+    const inputs = await openInputs(job);
+    let bytes: number;
+    try {
+      if (latest?.hash !== job.planHash) {
+        const text = await readFile(join(job.filesFolder, job.planHash), 'utf8');
+        latest = { hash: job.planHash, plan: JSON.parse(text) as Plan };
+      }
+      const { plan } = latest;
+      const task = plan.tasks[job.task];
+      if (task === undefined)
+        throw new PipelineError('usage', `expected a task below ${plan.tasks.length}; found ${job.task}`);
+      bytes = await writeObject(job.resultPath, await runner.run(job.planHash, plan, task, inputs));
+    } finally {
+      await inputs.close();
+    }
+    const peak = counted ? peakBytes() : null;
+    return {
+      bytes,
+      seconds: (performance.now() - begun) / 1000,
+      peakBytes: peak === null ? null : Math.max(0, peak - idleBytes!),
+    };
+  };
+}
+
+async function writeObject(path: string, members: NpzMembers): Promise<number> {
+  const file = await open(path, 'w');
+  let bytes = 0;
+  try {
+    for await (const piece of npzChunks(members)) {
+      await file.writeFile(piece);
+      bytes += piece.length;
+    }
+  } finally {
+    await file.close();
+  }
+  return bytes;
+}
+
+// V8's and Node's words for an array that found no memory
+function outOfMemory(thrown: unknown): PipelineError {
+  if (thrown instanceof RangeError && /allocation failed|failed to allocate/i.test(thrown.message))
+    return new PipelineError('plan-too-large', `out of memory: ${thrown.message}`, { cause: thrown });
+  return fromUnknown(thrown);
+}
+
+function say(message: ChildMessage): void {
+  // a parent that is gone ends this process anyway
+  process.send?.(message, undefined, undefined, () => {});
+}
+
+// a kernel of minutes keeps this thread from hearing that the parent is gone: another thread looks
+function endWithParent(): void {
+  process.on('disconnect', () => process.exit());
+  const watch = `setInterval(() => { if (process.ppid !== ${process.ppid}) process.kill(process.pid, 'SIGKILL'); }, 500)`;
+  new Worker(watch, { eval: true, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: 8 } }).unref();
+}
+
+// where the system has to end a process for want of memory, let it be this one
+function becomeFirstToGo(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '500');
+  } catch {
+    // not Linux, or not allowed: the system chooses
+  }
+}

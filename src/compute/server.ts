@@ -1,0 +1,132 @@
+/**
+ * The compute server as a whole: pool, cache and HTTP, started and ended together. The command line starts it in its
+ * own process, the container through `main.ts`; both get the same server.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import type { Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createAdaptorServer } from '@hono/node-server';
+import { computeApp, DEFAULT_LIMITS, type Limits } from './app.ts';
+import { openCache } from './cache.ts';
+import { deferred } from './deferred.ts';
+import { NATIVE_BUDGET_BYTES, openPool, poolSize } from './pool.ts';
+import { openTurns } from './turns.ts';
+
+const DEFAULT_CACHE_BYTES = 20 * 2 ** 30;
+const DEFAULT_TASK_SECONDS = 600;
+const DEFAULT_WAITING = 256;
+/** Connections beyond those that work or wait: health checks, files. */
+const MORE_CONNECTIONS = 256;
+/** Answers on their way when the last task is done. */
+const LAST_ANSWERS_MS = 10_000;
+
+export interface ComputeOptions {
+  /** Folder of files and of tasks under way; one server to each. */
+  cacheFolder: string;
+  cacheBytes?: number;
+  /** Most child processes; default: as many as cores, and as fit the memory. */
+  children?: number;
+  /** Memory of a task, default {@link NATIVE_BUDGET_BYTES}. */
+  childBytes?: number;
+  /** Wall-clock time of a task's attempt. */
+  taskSeconds?: number;
+  /** Tasks that may wait, their bodies unread. */
+  mostWaiting?: number;
+  limits?: Partial<Limits>;
+  /** Bearer token that requests must carry. */
+  token?: string;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Default 0: any. */
+  port?: number;
+  /** The built entry of a child process; default: `child.js` beside the bundle. */
+  childModule?: string;
+}
+
+export interface ComputeServer {
+  url: string;
+  /** Name and version of the runtime. */
+  runtime: string;
+  /** Most child processes. */
+  children: number;
+  /** Takes no more work, lets running tasks end for `graceMs` (default: a task's time), ends all children. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Starts a server whose runtime is known to load. @throws PipelineError `internal` where it doesn't; listen's errors */
+export async function startCompute(options: ComputeOptions): Promise<ComputeServer> {
+  const childBytes = options.childBytes ?? NATIVE_BUDGET_BYTES;
+  const taskSeconds = options.taskSeconds ?? DEFAULT_TASK_SECONDS;
+  const mostWaiting = options.mostWaiting ?? DEFAULT_WAITING;
+  const children = options.children ?? poolSize(childBytes);
+  const spoolFolder = join(options.cacheFolder, 'spool');
+  rmSync(spoolFolder, { recursive: true, force: true });
+  mkdirSync(spoolFolder, { recursive: true });
+
+  const closing = new AbortController();
+  const module = options.childModule ?? fileURLToPath(new URL('./child.js', import.meta.url));
+  const cache = openCache(options.cacheFolder, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+  const pool = openPool({ module, children, childBytes, taskSeconds, mostWaiting });
+  // one body more than children: the next task is on disk when a child is free
+  const turns = openTurns(children + 1, mostWaiting);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const app = computeApp({ pool, cache, turns, spoolFolder, limits, token: options.token, closing: closing.signal });
+
+  const server = createAdaptorServer({
+    fetch: app.fetch,
+    // this process may be somebody else's
+    overrideGlobalObjects: false,
+    // bodies wait unread for their turn; who stalls while being read is given up by the reader
+    serverOptions: { requestTimeout: 0 },
+  }) as Server;
+  server.maxConnections = mostWaiting + children + MORE_CONNECTIONS;
+  const answers = new Set<Promise<void>>();
+  server.on('request', (_, response: ServerResponse) => {
+    const done = new Promise<void>((resolve) => {
+      response.once('close', () => {
+        answers.delete(done);
+        resolve();
+      });
+    });
+    answers.add(done);
+  });
+
+  let runtime: string;
+  try {
+    runtime = await pool.ready();
+    await listen(server, options.port ?? 0, options.host ?? '127.0.0.1');
+  } catch (error) {
+    await pool.close(0);
+    throw error;
+  }
+  const { address, family, port } = server.address() as AddressInfo;
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    runtime,
+    children,
+    async close(graceMs = taskSeconds * 1000) {
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      closing.abort();
+      await pool.close(graceMs);
+      const late = deferred<void>();
+      const limit = setTimeout(late.resolve, LAST_ANSWERS_MS);
+      await Promise.race([Promise.all(answers), late.promise]);
+      clearTimeout(limit);
+      // Node takes a connection that never carried a request for a busy one
+      server.closeAllConnections();
+      await closed;
+      rmSync(spoolFolder, { recursive: true, force: true });
+    },
+  };
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve());
+  });
+}

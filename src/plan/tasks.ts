@@ -1,0 +1,284 @@
+/**
+ * The tasks of a plan with their keys, all known before anything runs: per set a pilot and its shards, merged by image
+ * group where a group has more than one; per layer the correlations, as many blocks a task as fit; per pair and layer
+ * the alignments. A task comes after those it needs.
+ */
+import type { Place } from '../errors.ts';
+import { PipelineError } from '../errors.ts';
+import type { ModelInspection } from '../inspect/inspect.ts';
+import { hashOf } from '../numeric/hash.ts';
+import { groupShards } from './groups.ts';
+import type { RowRange } from './groups.ts';
+import {
+  activationBytes,
+  clusterBytes,
+  correlationBytes,
+  matchBytes,
+  mergeBytes,
+  partBytes,
+  predictBytes,
+} from './memory.ts';
+import type { Plan, Task } from './plan.ts';
+import { BUDGETS } from './providers.ts';
+import type { ComputeChoice, ProviderName } from './providers.ts';
+import { chosenTargets } from './targets.ts';
+import { rowsOf } from './work.ts';
+
+/** Rows the provisional means are taken from (contract.md, "provisional means"). */
+const PILOT_ROWS = 64;
+const MIB = 2 ** 20;
+
+type Draft = Omit<Plan, 'tasks'>;
+
+/** What the tasks of a plan follow from, beside the plan itself. */
+export interface TaskInputs {
+  models: readonly ModelInspection[];
+  compute: ComputeChoice;
+  versions: Versions;
+  where: Where;
+}
+type Versions = Partial<Record<ProviderName, string>>;
+type Where = (keyPath: readonly (string | number)[]) => Place;
+
+/** @throws PipelineError `plan-too-large` where a reduction fits no provider that may be used */
+export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]> {
+  const { models, compute, versions, where } = inputs;
+  const tasks: Task[] = [];
+  const add = (task: Task): number => tasks.push(task) - 1;
+  const keysOf = (needs: number[]): string[] => needs.map((index) => tasks[index]!.key);
+  const activated: Activated[] = [];
+  for (const set of plan.sets.keys()) activated.push(await activationTasks(plan, set, models, versions, add, keysOf));
+
+  const reduction = (provider: ProviderName): object => ({
+    format: plan.format,
+    code: plan.code[provider].reduce,
+    provider: { name: provider, version: versions[provider] },
+  });
+  const choose = (bytes: number, what: string): ProviderName => chooseProvider(bytes, compute, what, where);
+  for (const [layer, { name, taps }] of plan.layers.entries()) {
+    const correlations = await correlationTasks(plan, layer, activated, choose, reduction, add, keysOf);
+    for (const [pair, { a, b, folder }] of plan.pairs.entries()) {
+      const at = { layer, pair };
+      const [p, q] = [taps[a]!.units, taps[b]!.units];
+      const set = setOf(plan, layer, pair);
+      const block = (i: number, j: number): number => correlations.get(`${set} ${i}_${j}`)!;
+      const { match, predict, cluster, seed } = plan.definition;
+      if (match) {
+        const projectedBytes = matchBytes(p, q);
+        const provider = choose(projectedBytes, `matching layer ${name}`);
+        const needs = [block(a, b)];
+        const key = await hashOf({ ...reduction(provider), kind: 'match', inputs: keysOf(needs), ...at });
+        add({ id: `match-${folder}-${name}`, kind: 'match', key, needs, provider, projectedBytes, ...at });
+      }
+      if (predict !== false) {
+        for (const direction of ['aToB', 'bToA'] as const) {
+          const from = direction === 'aToB' ? a : b;
+          const [sources, targets] = direction === 'aToB' ? [p, q] : [q, p];
+          const chosen = chosenTargets(targets, predict.targets);
+          const bytesBy = (name: ProviderName): number => predictBytes(name, sources, chosen, predict.alphas.length);
+          const provider = choose(bytesBy(compute === 'native' ? 'native' : 'isolate'), `predicting layer ${name}`);
+          const projectedBytes = bytesBy(provider);
+          const needs = distinct([block(from, from), block(a, b)]);
+          const key = await hashOf({
+            ...reduction(provider),
+            kind: 'predict',
+            inputs: keysOf(needs),
+            ...at,
+            direction,
+            alphas: [...predict.alphas].sort((x, y) => x - y),
+            targets: chosen === targets ? 'all' : { count: chosen, seed },
+          });
+          const id = `predict-${direction}-${folder}-${name}`;
+          add({ id, kind: 'predict', key, needs, provider, projectedBytes, ...at, direction });
+        }
+      }
+      if (cluster !== false) {
+        const projectedBytes = clusterBytes(p + q, cluster.k);
+        const provider = choose(projectedBytes, `clustering layer ${name}`);
+        const needs = distinct([block(a, a), block(a, b), block(b, b)]);
+        const key = await hashOf({
+          ...reduction(provider),
+          kind: 'cluster',
+          inputs: keysOf(needs),
+          ...at,
+          cluster,
+          seed,
+        });
+        add({ id: `cluster-${folder}-${name}`, kind: 'cluster', key, needs, provider, projectedBytes, ...at });
+      }
+    }
+  }
+  return tasks;
+}
+
+/** The set that a pair is compared in at a layer. */
+export function setOf(plan: Pick<Plan, 'sets' | 'pairs'>, layer: number, pair: number): number {
+  const { a, b } = plan.pairs[pair]!;
+  return plan.sets.findIndex(
+    (set) => set.layers.includes(layer) && set.networks.includes(a) && set.networks.includes(b),
+  );
+}
+
+/** What the correlations of a set are made from. */
+interface Activated {
+  pilot: number;
+  /** One object per image group. */
+  groups: number[];
+}
+
+async function activationTasks(
+  plan: Draft,
+  set: number,
+  models: readonly ModelInspection[],
+  versions: Versions,
+  add: (task: Task) => number,
+  keysOf: (needs: number[]) => string[],
+): Promise<Activated> {
+  const { networks, layers, provider, batch, shardRows } = plan.sets[set]!;
+  const common = { provider, set };
+  const bytesOf = (rows: number, pilot: boolean): number =>
+    activationBytes({ models, data: plan.data, layers: plan.layers, set: plan.sets[set]!, rows, pilot });
+  const suffix = plan.sets.length === 1 ? '' : `-${set}`;
+  const activation = {
+    format: plan.format,
+    code: plan.code[provider].activate,
+    provider: { name: provider, version: versions[provider] },
+    models: networks.map((n) => ({ model: plan.networks[n]!.modelSha256, external: plan.networks[n]!.externalData })),
+    inputs: networks.map((n) => plan.networks[n]!.preprocessing),
+    taps: layers.map((layer) =>
+      networks.map((n) => {
+        const tap = plan.layers[layer]!.taps[n]!;
+        return { tensor: tap.valueName, units: tap.unitAxis };
+      }),
+    ),
+    // partials name layers and networks by index
+    indices: { networks, layers },
+    positions: layers.map((layer) => plan.layers[layer]!.sampled),
+    data: plan.data.sha256,
+    batch,
+  };
+  const pilotRanges: RowRange[] = [[0, Math.min(PILOT_ROWS, plan.rows)]];
+  const pilotKey = await hashOf({ ...activation, kind: 'pilot', ranges: pilotRanges });
+  const pilot = add({
+    id: `pilot${suffix}`,
+    kind: 'pilot',
+    key: pilotKey,
+    needs: [],
+    ranges: pilotRanges,
+    projectedBytes: bytesOf(rowsOf(pilotRanges), true),
+    ...common,
+  });
+  const groups: number[] = [];
+  let shard = 0;
+  const shardsOf = Array.from({ length: plan.groups.count }, (_, group) =>
+    groupShards(plan.groups, plan.rows, group, shardRows),
+  );
+  const byGroup: number[][] = [];
+  for (const [group, shards] of shardsOf.entries()) {
+    const own: number[] = [];
+    for (const ranges of shards) {
+      const key = await hashOf({ ...activation, kind: 'activate', pilot: pilotKey, ranges });
+      const id = `activate${suffix}-${String(shard++).padStart(4, '0')}`;
+      const projectedBytes = bytesOf(rowsOf(ranges), false);
+      own.push(add({ id, kind: 'activate', key, needs: [pilot], group, ranges, projectedBytes, ...common }));
+    }
+    byGroup.push(own);
+  }
+  for (const [group, needs] of byGroup.entries()) {
+    if (needs.length === 1) {
+      groups.push(needs[0]!);
+      continue;
+    }
+    const key = await hashOf({
+      format: plan.format,
+      code: plan.code[provider].reduce,
+      provider: activation.provider,
+      kind: 'merge',
+      inputs: keysOf(needs),
+      indices: activation.indices,
+    });
+    const rows = shardsOf[group]!.map(rowsOf);
+    const parts = layers.map((layer) => {
+      const { taps, positions } = plan.layers[layer]!;
+      const units = networks.reduce((sum, n) => sum + taps[n]!.units, 0);
+      const bytes = (count: number): number => partBytes(units, count * positions);
+      return { merged: bytes(rows.reduce((sum, count) => sum + count, 0)), largest: Math.max(...rows.map(bytes)) };
+    });
+    const projectedBytes = mergeBytes(provider, parts);
+    groups.push(add({ id: `merge${suffix}-${group}`, kind: 'merge', key, needs, group, projectedBytes, ...common }));
+  }
+  return { pilot, groups };
+}
+
+// the correlation tasks of a layer, and which makes each block, by `<set> <i>_<j>`
+async function correlationTasks(
+  plan: Draft,
+  layer: number,
+  activated: readonly Activated[],
+  choose: (bytes: number, what: string) => ProviderName,
+  reduction: (provider: ProviderName) => object,
+  add: (task: Task) => number,
+  keysOf: (needs: number[]) => string[],
+): Promise<Map<string, number>> {
+  const made = new Map<string, number>();
+  const { name, taps } = plan.layers[layer]!;
+  const sets = [...plan.sets.keys()].filter((set) => plan.sets[set]!.layers.includes(layer));
+  for (const set of sets) {
+    const { networks, provider: at } = plan.sets[set]!;
+    const all = networks.flatMap((i, k) => networks.slice(k).map((j): [number, number] => [i, j]));
+    const bytesOf = (blocks: [number, number][]): number =>
+      correlationBytes(
+        at,
+        blocks.map(([i, j]) => ({ units: [taps[i]!.units, taps[j]!.units], same: i === j })),
+        rowSamples(plan, set, layer),
+      );
+    const together = bytesOf(all) + BUDGETS[at].reservedBytes <= BUDGETS[at].allowedBytes;
+    for (const blocks of together ? [all] : all.map((block) => [block])) {
+      const projectedBytes = bytesOf(blocks);
+      const provider = at === 'native' ? 'native' : choose(projectedBytes, `correlating layer ${name}`);
+      const needs = [activated[set]!.pilot, ...activated[set]!.groups];
+      const key = await hashOf({
+        ...reduction(provider),
+        kind: 'correlate',
+        inputs: keysOf(needs),
+        layer,
+        blocks,
+        fitGroups: plan.fitGroups,
+      });
+      const own = together ? '' : `-${plan.networks[blocks[0]![0]]!.name}-${plan.networks[blocks[0]![1]]!.name}`;
+      const id = `correlate-${name}${plan.sets.length === 1 ? '' : `-${set}`}${own}`;
+      const task = add({ id, kind: 'correlate', key, needs, set, layer, blocks, provider, projectedBytes });
+      for (const [i, j] of blocks) made.set(`${set} ${i}_${j}`, task);
+    }
+  }
+  return made;
+}
+
+// samples that are multiplied at a time where the groups of a layer keep rows; 0 where they have moments
+function rowSamples(plan: Draft, set: number, layer: number): number {
+  const { taps, positions } = plan.layers[layer]!;
+  const units = plan.sets[set]!.networks.reduce((sum, n) => sum + taps[n]!.units, 0);
+  const largest = positions * Math.ceil(plan.rows / plan.groups.count);
+  return largest < units ? Math.min(4096, largest) : 0;
+}
+
+function chooseProvider(bytes: number, compute: ComputeChoice, what: string, where: Where): ProviderName {
+  const fits = (name: ProviderName): boolean => bytes + BUDGETS[name].reservedBytes <= BUDGETS[name].allowedBytes;
+  const candidates: ProviderName[] = compute === 'auto' ? ['isolate', 'native'] : [compute];
+  const found = candidates.find(fits);
+  if (found) return found;
+  const last = candidates.at(-1)!;
+  const told = (amount: number): string => `${Math.ceil(amount / MIB).toLocaleString('en')} MiB`;
+  throw new PipelineError(
+    'plan-too-large',
+    `expected ${what} to fit ${last === 'isolate' ? 'an isolate' : 'a native task'}; projected ${told(bytes)}, allowed ${told(BUDGETS[last].allowedBytes)} of which ${told(BUDGETS[last].reservedBytes)} are reserved`,
+    {
+      place: where(['layers']),
+      hint: last === 'isolate' ? 'use compute: native, or compare narrower layers' : 'compare narrower layers',
+    },
+  );
+}
+
+function distinct(needs: number[]): number[] {
+  return [...new Set(needs)];
+}

@@ -1,0 +1,29 @@
+/** The amounts a plan is made of: rows, samples, weights, operations. */
+import type { ModelInspection } from '../inspect/inspect.ts';
+import type { RowRange } from './groups.ts';
+import { BUDGETS } from './providers.ts';
+import type { ProviderName } from './providers.ts';
+
+/** Rows of a task's ranges. */
+export function rowsOf(ranges: readonly RowRange[]): number {
+  return ranges.reduce((total, [start, end]) => total + end - start, 0);
+}
+
+/** Samples of one product in a task of `samples` samples. */
+export function productSamples(provider: ProviderName, samples: number): number {
+  return Math.min(BUDGETS[provider].productSamples, samples);
+}
+
+/** Operations per row that the taps of `layers` need in one network. */
+export function flopsOf(model: ModelInspection, layers: readonly number[]): number {
+  return partsOf(model, layers).reduce((sum, part) => sum + part.flops, 0);
+}
+
+/** Bytes of the weights that the taps of `layers` need in one network. */
+export function weightsOf(model: ModelInspection, layers: readonly number[]): number {
+  return partsOf(model, layers).reduce((sum, part) => sum + part.weightsBytes, 0);
+}
+
+function partsOf({ parts }: ModelInspection, layers: readonly number[]): ModelInspection['parts'] {
+  return parts.filter((part) => part.taps.some((tap) => layers.includes(tap)));
+}

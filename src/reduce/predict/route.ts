@@ -1,0 +1,27 @@
+/**
+ * Which way a LASSO goes to one α: by sweeps of coordinate descent, or along the path from the last α. Neighbouring
+ * targets are alike, so what the last ones took decides. Counts work, not time: results are the same everywhere.
+ */
+
+/** Sweeps that need no more rounds than this are taken as they are. */
+const EASY_ROUNDS = 1;
+/** Targets that go the cheaper way before the other is tried again. */
+const TURNS = 24;
+
+export class Route {
+  /** The way to go next. */
+  byPath = false;
+  private readonly work = { sweeps: 0, path: 0 };
+  private turns = 0;
+
+  /** What going `byPath` or not took, and after how many rounds it was there. */
+  record(byPath: boolean, work: number, rounds: number): void {
+    const { work: known } = this;
+    known[byPath ? 'path' : 'sweeps'] = work;
+    if (!byPath && rounds <= EASY_ROUNDS && known.path === 0) return;
+    this.turns++;
+    // the other way where it isn't known yet, or not any more
+    if (this.turns === 1 || this.turns % TURNS === 0) this.byPath = !this.byPath;
+    else this.byPath = known.path < known.sweeps;
+  }
+}
