@@ -2,6 +2,7 @@
  * Rows of a layer with fewer samples than units: the shifted activations themselves, float32 [samples × units] by
  * network, and the products of such rows, which whoever reduces them forms.
  */
+import { PipelineError } from '../errors.ts';
 import type { ProductSession } from '../onnx/product.ts';
 import { addProducts } from './moments.ts';
 import type { LayerUnits, Moments } from './moments.ts';
@@ -29,7 +30,11 @@ export function fillRows(
   }
 }
 
-/** Adds the products of rows to `into`; `rows` by network of `units`, float32 [samples × units]. O(samples · C²). */
+/**
+ * Adds the products of rows to `into`; `rows` by network of `units`, float32 [samples × units], finite.
+ * O(samples · C²).
+ * @throws PipelineError `not-finite` where a product passes what float32 can hold
+ */
 export async function addRowProducts(
   into: Moments,
   units: LayerUnits,
@@ -48,6 +53,15 @@ export async function addRowProducts(
     }
     y.fill(1, total * k);
     await addProducts(into, units, y, k, product);
+  }
+  // rows are finite, but their products needn't be; the largest are those of a unit with itself
+  for (const squares of into.squares.values()) {
+    if (squares.every(Number.isFinite)) continue;
+    throw new PipelineError(
+      'not-finite',
+      'expected sums of squares that float32 can hold; found activations too large',
+      { hint: 'tap a tensor with smaller activations' },
+    );
   }
 }
 

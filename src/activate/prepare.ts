@@ -6,7 +6,7 @@ import type { PlannedData } from '../plan/plan.ts';
 import type { Preprocessing } from '../plan/layers.ts';
 import { PipelineError } from '../errors.ts';
 
-/** Turns the raw bytes of whole rows into one input, float32 [rows × model's row]. */
+/** Turns the raw bytes of whole rows into one input, float32 [rows × model's row], valid until the next is asked for. */
 export type RowPreparer = (bytes: Uint8Array, rows: number) => Float32Array;
 
 /** The preparer of one network's input; builds its tables once. */
@@ -19,12 +19,18 @@ export function rowPreparer(data: PlannedData, preprocessing: Preprocessing): Ro
   const normalise = (x: number, c: number): number =>
     Math.fround(Math.fround(Math.fround(x / scale[c]!) - mean[c]!) / std[c]!);
 
+  let kept = new Float32Array(0);
+  const inputFor = (rows: number): Float32Array => {
+    if (kept.length !== rows * size) kept = new Float32Array(rows * size);
+    return kept;
+  };
+
   if (data.dtype === 'uint8') {
     // 256 values per channel: look them up
     const table = new Float32Array(256 * preprocessing.channels);
     for (let k = 0; k < table.length; k++) table[k] = normalise(k % 256, k >> 8);
     return (bytes, rows) => {
-      const input = new Float32Array(rows * size);
+      const input = inputFor(rows);
       for (let row = 0, at = 0; row < rows; row++) {
         const start = row * size;
         for (let k = 0; k < size; k++) input[at++] = table[channel[k]! * 256 + bytes[start + source[k]!]!]!;
@@ -34,7 +40,7 @@ export function rowPreparer(data: PlannedData, preprocessing: Preprocessing): Ro
   }
   return (bytes, rows) => {
     const values = floatsOf(bytes);
-    const input = new Float32Array(rows * size);
+    const input = inputFor(rows);
     for (let row = 0, at = 0; row < rows; row++) {
       const start = row * size;
       for (let k = 0; k < size; k++) input[at++] = normalise(values[start + source[k]!]!, channel[k]!);

@@ -21,13 +21,15 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What the engine is started for. */
 export interface EngineOptions {
-  /** Whether tasks run natively: then the compute server is started and bound. */
+  /** Whether the compute server is started and bound, where its runtime loads. */
   native: boolean;
   /** File of the Worker in `dist`. */
   worker?: string;
 }
 
 export interface Engine {
+  /** Name and version of the native runtime; null where there is none. */
+  native: string | null;
   /** Sends a request to the Worker. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
@@ -63,10 +65,15 @@ interface NativeCompute {
   token: string;
 }
 
-async function startNative(statePath: string): Promise<NativeCompute> {
+// null where the runtime isn't installed or doesn't load here
+async function startNative(statePath: string): Promise<NativeCompute | null> {
   // other users of the machine can reach the port, not the token
   const token = randomBytes(32).toString('hex');
-  return { server: await startCompute({ cacheFolder: join(statePath, 'compute'), token }), token };
+  try {
+    return { server: await startCompute({ cacheFolder: join(statePath, 'compute'), token }), token };
+  } catch {
+    return null;
+  }
 }
 
 async function startWorker(
@@ -141,6 +148,7 @@ async function startWorker(
     throw await errorOf(response, path);
   };
   return {
+    native: compute?.server.runtime ?? null,
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
     peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),

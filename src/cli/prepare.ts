@@ -12,11 +12,12 @@ import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
 import { readRows } from '../inspect/layout.ts';
 import { hashOf, sha256Hex } from '../numeric/hash.ts';
+import { externalFiles } from '../onnx/external.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
 import type { OnnxRuntime } from '../onnx/session.ts';
 import { loadWasmRuntime } from '../onnx/wasm.ts';
+import { makeForecastPlan } from '../plan/deployed.ts';
 import { located, modelRow } from '../plan/layers.ts';
-import { makePlan } from '../plan/plan.ts';
 import type { CodeHashes, Plan, PlanInputs } from '../plan/plan.ts';
 import type { ProviderName } from '../plan/providers.ts';
 import { besideModel } from './external.ts';
@@ -66,19 +67,29 @@ export async function loadDefinition(file: string): Promise<LoadedDefinition> {
   };
 }
 
-/**
- * Definition to plan. `stateFolder` keeps inspections; `compute` goes before the file's own choice.
- * @throws PipelineError as the stages say
- */
-export async function preparePlan(
+/** A pipeline file to a plan, for commands that run nothing. @throws PipelineError as the stages say */
+export async function planFile(
   file: string,
   stateFolder: string,
   compute: ProviderName | undefined,
 ): Promise<Prepared> {
   const loaded = await loadDefinition(file);
+  const choice = compute ?? loaded.definition.compute;
+  return preparePlan(loaded, stateFolder, choice, choice === 'isolate' ? Promise.resolve(null) : nativeLoads());
+}
+
+/**
+ * Definition to plan. `stateFolder` keeps inspections; `choice` is the provider asked for, if any, and `native` the
+ * native runtime's name and version, null where it doesn't load.
+ * @throws PipelineError as the stages say
+ */
+export async function preparePlan(
+  loaded: LoadedDefinition,
+  stateFolder: string,
+  choice: ProviderName | undefined,
+  native: Promise<string | null>,
+): Promise<Prepared> {
   const { definition, where } = loaded;
-  const choice = compute ?? definition.compute;
-  const native = choice === 'isolate' ? Promise.resolve(null) : nativeLoads();
   const probe = await readProbe(loaded.dataPath, where(['probe', 'data']));
   const runtime = await nodeRuntime();
   const models: ModelInspection[] = [];
@@ -87,14 +98,17 @@ export async function preparePlan(
     const place = where(['networks', network.name, 'model']);
     const path = loaded.modelPaths[index]!;
     const bytes = readInput(path, 'a model', place);
-    const model = await located(place, () => inspectTaps(bytes, path, definition, index, probe, runtime, stateFolder));
+    const files = await located(place, () => hashExternal(path, externalFiles(parseModel(bytes))));
+    const model = await located(place, () =>
+      inspectTaps(bytes, path, files, definition, index, probe, runtime, stateFolder),
+    );
     models.push(model);
-    external.push(await located(place, () => hashExternal(path, model.externalData)));
+    external.push(files.filter(({ location }) => model.externalData.includes(location)));
   }
   const version = await native;
   if (choice === 'native' && version === null) {
     throw new PipelineError('usage', 'expected onnxruntime-node, which compute: native needs; it does not load here', {
-      place: compute === undefined ? where(['compute']) : undefined,
+      place: definition.compute === 'native' ? where(['compute']) : undefined,
       hint: 'install onnxruntime-node beside this package, or use compute: isolate',
     });
   }
@@ -112,7 +126,7 @@ export async function preparePlan(
     versions: { isolate: runtime.version, ...(version !== null && { native: version }) },
     where,
   };
-  return { ...loaded, plan: await makePlan(inputs), models, probe, external: external.flat(), inputs };
+  return { ...loaded, plan: await makeForecastPlan(inputs), models, probe, external: external.flat(), inputs };
 }
 
 async function hashExternal(modelPath: string, locations: readonly string[]): Promise<ExternalFile[]> {
@@ -134,6 +148,7 @@ export function nodeRuntime(): Promise<OnnxRuntime> {
 async function inspectTaps(
   bytes: Uint8Array,
   path: string,
+  external: readonly ExternalFile[],
   definition: Definition,
   index: number,
   probe: ProbeFile,
@@ -149,6 +164,8 @@ async function inspectTaps(
     code: CODE_HASHES.inspect,
     runtime: runtime.version,
     model: await sha256Hex(bytes),
+    // weights outside may decide shapes too
+    external: external.map(({ location, sha256 }) => ({ location, sha256 })),
     inputShape,
     taps,
   });

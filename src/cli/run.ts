@@ -16,7 +16,7 @@ import type { Command } from './command.ts';
 import { startEngine } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { openOutput, requireOurs, RUN_SCHEMA } from './out.ts';
-import { DIST, preparePlan } from './prepare.ts';
+import { DIST, loadDefinition, preparePlan } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
 import { duration, progressDisplay } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -92,7 +92,20 @@ export async function runPipeline(
   try {
     if (state.ended.length > 0)
       display.say(`ended a workerd left over from a killed run (process ${state.ended.join(', ')})`);
-    const prepared = await timed(seconds, 'plan', () => preparePlan(options.file, state.path, options.compute));
+    // the engine starts while the plan is made
+    const loaded = await loadDefinition(options.file);
+    const choice = options.compute ?? loaded.definition.compute;
+    const starting = timed(seconds, 'start', () => startEngine(state.path, DIST, { native: choice !== 'isolate' }));
+    const native = starting.then((opened) => opened.native);
+    const [preparing, opening] = await Promise.allSettled([
+      timed(seconds, 'plan', () => preparePlan(loaded, state.path, choice, native)),
+      starting,
+    ]);
+    if (opening.status === 'fulfilled') engine = opening.value;
+    if (preparing.status === 'rejected') throw preparing.reason;
+    if (opening.status === 'rejected') throw opening.reason;
+    const worker = opening.value;
+    const prepared = preparing.value;
     const { plan } = prepared;
     const out = options.out ?? `convergent-out/${plan.definition.name}`;
     soFar.out = out;
@@ -100,49 +113,46 @@ export async function runPipeline(
     display.say(describePlan(plan));
     signal.throwIfAborted();
 
-    engine = await timed(seconds, 'start', () =>
-      startEngine(state.path, DIST, { native: plan.providers.some(({ name }) => name === 'native') }),
-    );
-    const { plan: planHash } = await engine.json<{ plan: string }>('/plans', {
+    const { plan: planHash } = await worker.json<{ plan: string }>('/plans', {
       method: 'POST',
       body: JSON.stringify(plan),
     });
-    await timed(seconds, 'store', () => storeInputs(engine!, prepared));
-    if (options.fresh) await engine.fetch(`/plans/${planHash}/objects`, { method: 'DELETE' });
+    await timed(seconds, 'store', () => storeInputs(worker, prepared));
+    if (options.fresh) await worker.fetch(`/plans/${planHash}/objects`, { method: 'DELETE' });
     signal.throwIfAborted();
 
     const proposed = `${new Date(started).toISOString().slice(0, 19).replace(/[-:]/g, '')}-${randomBytes(4).toString('hex')}`;
-    const { run, attempt } = await engine.json<{ run: string; attempt: number }>('/runs', {
+    const { run, attempt } = await worker.json<{ run: string; attempt: number }>('/runs', {
       method: 'POST',
       body: JSON.stringify({ plan: planHash, run: proposed }),
     });
     const begun = Date.now();
     soFar.run = run;
     display.say(attempt === 1 ? `run ${run}` : `run ${run} goes on, attempt ${attempt}`);
-    const status = await follow(engine, run, attempt, plan, display, signal, soFar);
+    const status = await follow(worker, run, attempt, plan, display, signal, soFar);
     const { outcome } = status;
     if (outcome === null || 'error' in outcome)
       throw fromRecord(outcome?.error ?? { code: 'internal', message: 'the run ended without a result' });
     const ended = Date.now();
 
     // results are in the bucket: write the folder, then let go of the run
-    const records = await engine.json<{ task: number; record: TaskRecord }[]>(`/runs/${run}/tasks`);
+    const records = await worker.json<{ task: number; record: TaskRecord }[]>(`/runs/${run}/tasks`);
     Object.assign(seconds, stageSeconds(records, begun, ended));
-    const { digest, files } = await engine.json<{ digest: string; files: FileEntry[] }>(`/results/${planHash}`);
+    const { digest, files } = await worker.json<{ digest: string; files: FileEntry[] }>(`/results/${planHash}`);
     const output = openOutput(out);
     try {
-      const warnings = await timed(seconds, 'write', () => writeResults(engine!, planHash, files, output.write));
+      const warnings = await timed(seconds, 'write', () => writeResults(worker, planHash, files, output.write));
       const total = plan.tasks.length;
       const reused = status.progress.reused ?? 0;
       const tasks = { total, reused, computed: status.progress.done };
       seconds.total = round((Date.now() - started) / 1000);
       const report: RunReport = { run, digest, out, tasks, seconds, warnings };
       const written = files.map(({ path }) => path);
-      const peak = engine.peakMemoryBytes();
+      const peak = worker.peakMemoryBytes();
       output.write('run.json', runJson(report, prepared, attempt, started, records, peak, written));
       output.finish();
       // the results are in place: an open run would only be found finished
-      await engine.fetch(`/plans/${planHash}/close`, { method: 'POST' }).catch(() => undefined);
+      await worker.fetch(`/plans/${planHash}/close`, { method: 'POST' }).catch(() => undefined);
       return report;
     } catch (error) {
       output.abandon();

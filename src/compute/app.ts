@@ -13,7 +13,7 @@ import type { FileCache } from './cache.ts';
 import type { JobDone } from './jobs.ts';
 import { partBytes, type TaskFigures } from './parts.ts';
 import type { Pool } from './pool.ts';
-import { LENGTH_BYTES, readTaskHeader, TASK_FIGURES, type TaskHeader } from './request.ts';
+import { LENGTH_BYTES, readHashes, readTaskHeader, TASK_FIGURES, type TaskHeader } from './request.ts';
 import { readBody, spoolBody, streamAndRemove, type BodyReader } from './stream.ts';
 import { TooManyWaiting, type Turns } from './turns.ts';
 
@@ -83,6 +83,12 @@ export function computeApp(parts: AppParts): Hono {
 
   // Hono answers HEAD with the GET of the same path
   app.get('/inputs/:sha256', (c) => c.body(null, cache.has(hashOf(c)) ? 200 : 404));
+  // asked before a task is sent, whose body an early answer would cut off
+  app.post('/inputs/missing', async (c) => {
+    contentLength(c, limits.headerBytes);
+    const asked = readHashes(await c.req.json().catch(() => null));
+    return c.json({ missing: asked.filter((sha256) => !cache.has(sha256)) });
+  });
   app.put('/inputs/:sha256', async (c) => {
     const sha256 = hashOf(c);
     const bytes = contentLength(c, limits.fileBytes);

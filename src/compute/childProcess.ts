@@ -31,10 +31,10 @@ export interface Child {
   /** The version of its runtime once that is loaded. Rejects with {@link ChildEnded}. */
   ready: Promise<string>;
   /**
-   * Runs a job, alone; may be called before it is ready. Rejects with the task's own PipelineError, after which the
+   * Runs a job, alone; may be called before it is ready. Null: a new child is to run it. Rejects with the task's own PipelineError, after which the
    * child goes on, or with {@link ChildEnded}.
    */
-  run(job: Job): Promise<JobDone>;
+  run(job: Job): Promise<JobDone | null>;
   residentBytes(): number | null;
   /** Ends the process at once; the first reason counts. */
   end(reason: EndReason): void;
@@ -56,7 +56,7 @@ export function startChild(module: string): Child {
   });
   const ready = deferred<string>();
   const gone = deferred<void>();
-  let answer: Deferred<JobDone> | undefined;
+  let answer: Deferred<JobDone | null> | undefined;
   let reason: EndReason | undefined;
   let said = '';
 
@@ -70,6 +70,7 @@ export function startChild(module: string): Child {
     const waiting = answer;
     answer = undefined;
     if ('done' in message.answer) waiting?.resolve(message.answer.done);
+    else if ('renew' in message.answer) waiting?.resolve(null);
     else waiting?.reject(fromRecord(message.answer.error));
   });
   const ended = (text: string): void => {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { fromUnknown, PipelineError, type ErrorRecord } from '../errors.ts';
 import { npzChunks, type NpzMembers } from '../numeric/npz.ts';
+import { isActivation } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TaskRunner } from '../task/task.ts';
 import { openInputs, type InputPlaces } from './inputs.ts';
@@ -29,8 +30,15 @@ export interface JobDone extends TaskFigures {
   bytes: number;
 }
 
-/** What a child says: once that it is ready, then an answer to each job. */
-export type ChildMessage = { ready: { version: string } } | { answer: { done: JobDone } | { error: ErrorRecord } };
+/**
+ * What a child says: once that it is ready, then an answer to each job; `renew`: it still holds what other tasks needed,
+ * and a new child is to run this one, so that the job has all the memory the plan counts on.
+ */
+export type ChildMessage =
+  { ready: { version: string } } | { answer: { done: JobDone } | { error: ErrorRecord } | { renew: true } };
+
+/** What a child may hold of other tasks when it starts one that doesn't use it. */
+const KEPT_BYTES = 64 * 2 ** 20;
 
 /** A runtime that is loaded, and what runs tasks in it. */
 export interface LoadedRunner {
@@ -48,16 +56,20 @@ export async function serveJobs(load: () => Promise<LoadedRunner>): Promise<void
   const runJob = jobRunner(runner, idleBytes);
   process.on('message', (job: Job) => {
     void runJob(job)
-      .then((done) => ({ done }))
+      .then((done) => (done === null ? { renew: true as const } : { done }))
       .catch((thrown: unknown) => ({ error: outOfMemory(thrown).toJSON() }))
       .then((answer) => say({ answer }));
   });
   say({ ready: { version } });
 }
 
-/** Runs jobs one after another; `idleBytes` is what the process holds without any. */
-export function jobRunner(runner: Pick<TaskRunner, 'run'>, idleBytes: number | null): (job: Job) => Promise<JobDone> {
+/** Runs jobs one after another, null for one that a new child is to run; `idleBytes` is what the process holds without any. */
+export function jobRunner(
+  runner: Pick<TaskRunner, 'run'>,
+  idleBytes: number | null,
+): (job: Job) => Promise<JobDone | null> {
   let latest: { hash: string; plan: Plan } | undefined;
+  let kept: string | undefined;
   return async (job) => {
     globalThis.gc?.();
     const counted = resetPeak() && idleBytes !== null;
@@ -73,6 +85,10 @@ export function jobRunner(runner: Pick<TaskRunner, 'run'>, idleBytes: number | n
       const task = plan.tasks[job.task];
       if (task === undefined)
         throw new PipelineError('usage', `expected a task below ${plan.tasks.length}; found ${job.task}`);
+      const sessions = isActivation(task) ? `${job.planHash} ${task.set}` : '';
+      const held = idleBytes === null ? 0 : residentBytes('self')! - idleBytes;
+      if (kept !== undefined && kept !== sessions && held > KEPT_BYTES) return null;
+      kept = sessions;
       bytes = await writeObject(job.resultPath, await runner.run(job.planHash, plan, task, inputs));
     } finally {
       await inputs.close();

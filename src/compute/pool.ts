@@ -3,6 +3,7 @@
  * its task is tried once more in a new one, and then fails with the reason. Others never notice.
  * Children start when there is work for them, and stay, since they keep their ONNX sessions.
  */
+import { BUDGETS } from '../plan/providers.ts';
 import { availableParallelism } from 'node:os';
 import { fromUnknown, PipelineError } from '../errors.ts';
 import { deferred, type Deferred } from './deferred.ts';
@@ -11,7 +12,7 @@ import { inMiB, machineBytes } from './memory.ts';
 import { ChildEnded, startChild, type Child, type EndReason } from './childProcess.ts';
 
 /** The memory a task may be planned to take in the `native` provider, whatever the machine. */
-export const NATIVE_BUDGET_BYTES = 3 * 2 ** 30;
+export const NATIVE_BUDGET_BYTES = BUDGETS.native.allowedBytes;
 
 /** What Node and the runtime take before any task (measured: 95 MiB), and what a prediction may miss. */
 const MARGIN_BYTES = 256 * 2 ** 20;
@@ -73,6 +74,8 @@ interface Waiting {
   answer: Deferred<JobDone>;
   signal: AbortSignal | undefined;
   failures: EndReason[];
+  /** A child sent it back for a new one. */
+  renewed: boolean;
 }
 
 export function openPool(options: PoolOptions): Pool {
@@ -104,7 +107,7 @@ export function openPool(options: PoolOptions): Pool {
       const idle = [...places].filter((place) => !place.busy);
       const room = places.size < options.children;
       const warm = idle.find((place) => place.planHash === next.job.planHash) ?? idle[0];
-      const again = next.failures.length > 0;
+      const again = next.renewed || next.failures.length > 0;
       const place = again && room ? start() : (warm ?? (room ? start() : undefined));
       if (place === undefined) return;
       queue.shift();
@@ -126,7 +129,15 @@ export function openPool(options: PoolOptions): Pool {
       () => {},
     );
     try {
-      entry.answer.resolve(await child.run(entry.job));
+      const done = await child.run(entry.job);
+      if (done) entry.answer.resolve(done);
+      else {
+        child.end({ why: 'asked' });
+        await child.gone;
+        entry.renewed = true;
+        if (closing) entry.answer.reject(closingError());
+        else queue.unshift(entry);
+      }
     } catch (thrown) {
       const fault = thrown instanceof ChildEnded ? thrown : fromUnknown(thrown);
       const refused = fault instanceof PipelineError && fault.code === 'plan-too-large';
@@ -187,7 +198,7 @@ export function openPool(options: PoolOptions): Pool {
         const found = `expected at most ${options.mostWaiting} tasks waiting; found one more`;
         return Promise.reject(new PipelineError('task-failed', found, { hint: 'send it again later' }));
       }
-      const entry: Waiting = { job, answer: deferred(), signal, failures: [] };
+      const entry: Waiting = { job, answer: deferred(), signal, failures: [], renewed: false };
       const takeBack = (): void => {
         const index = queue.indexOf(entry);
         if (index < 0) return;

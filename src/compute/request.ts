@@ -65,3 +65,10 @@ export function readTaskHeader(json: Uint8Array): TaskHeader {
   const { path, message } = parsed.error.issues[0]!;
   throw new PipelineError('usage', `expected a task's header; found at ${path.join('.') || 'its root'}: ${message}`);
 }
+
+/** The hashes of a question which inputs are missing. @throws PipelineError `usage` for anything else */
+export function readHashes(value: unknown): string[] {
+  const parsed = z.array(sha256).safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new PipelineError('usage', 'expected a list of SHA-256 hashes in lower-case hex');
+}

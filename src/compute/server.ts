@@ -15,7 +15,8 @@ import { NATIVE_BUDGET_BYTES, openPool, poolSize } from './pool.ts';
 import { openTurns } from './turns.ts';
 
 const DEFAULT_CACHE_BYTES = 20 * 2 ** 30;
-const DEFAULT_TASK_SECONDS = 600;
+/** The LASSO of a wide layer takes minutes; a hang is found out the later. */
+export const DEFAULT_TASK_SECONDS = 3600;
 const DEFAULT_WAITING = 256;
 /** Connections beyond those that work or wait: health checks, files. */
 const MORE_CONNECTIONS = 256;

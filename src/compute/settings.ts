@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PipelineError } from '../errors.ts';
 import { NATIVE_BUDGET_BYTES } from './pool.ts';
+import { DEFAULT_TASK_SECONDS } from './server.ts';
 import type { ComputeOptions } from './server.ts';
 
 /** What `main.ts` starts the server with. */
@@ -21,7 +22,7 @@ const LEAST_CHILD_BYTES = 16 * 2 ** 20;
  * | `CONVERGENT_CACHE_BYTES` | most bytes of files | 20 GiB |
  * | `CONVERGENT_CHILDREN` | most child processes | as many as cores, and as fit the memory |
  * | `CONVERGENT_CHILD_BYTES` | memory of a task | 3 GiB |
- * | `CONVERGENT_TASK_SECONDS` | time of a task | 600 |
+ * | `CONVERGENT_TASK_SECONDS` | time of a task | 3600 |
  * | `CONVERGENT_COMPUTE_TOKEN` | bearer token that requests must carry | none |
  * | `CONVERGENT_MAX_BODY_BYTES` | most bytes of a task's request, and of a file | 8 GiB |
  *
@@ -52,7 +53,7 @@ export function readSettings(env: Readonly<Record<string, string | undefined>>):
     cacheBytes: whole('CONVERGENT_CACHE_BYTES', 1) ?? 20 * 2 ** 30,
     ...(children === undefined ? {} : { children }),
     childBytes: whole('CONVERGENT_CHILD_BYTES', LEAST_CHILD_BYTES) ?? NATIVE_BUDGET_BYTES,
-    taskSeconds: whole('CONVERGENT_TASK_SECONDS', 1, 86_400) ?? 600,
+    taskSeconds: whole('CONVERGENT_TASK_SECONDS', 1, 86_400) ?? DEFAULT_TASK_SECONDS,
     ...(token === undefined ? {} : { token }),
     ...(maxBytes === undefined ? {} : { limits: { bodyBytes: maxBytes, fileBytes: maxBytes } }),
   };

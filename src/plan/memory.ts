@@ -25,6 +25,18 @@ export interface ActivationLoad {
 const LOADED_PER_WEIGHT: Readonly<Record<ProviderName, number>> = { isolate: 2.2, native: 1.1 };
 /** Samples of a buffer that only sums or transposes. */
 const SMALL_BUFFER = 1024;
+const MIB = 2 ** 20;
+/**
+ * What a native task holds whatever its size: garbage of its batches and sessions' own, and what V8 grows by. Measured
+ * on the shipped pipeline, whose tasks are small. An isolate's stands among what is reserved.
+ */
+const NATIVE_BASE = { activation: 80 * MIB, reduction: 16 * MIB };
+/** Pieces of an object that is read a few rows at a time (numeric/npz.ts). */
+const READING_BYTES = 24 * MIB;
+
+function reductionBase(provider: ProviderName, readBytes: number): number {
+  return provider === 'native' ? NATIVE_BASE.reduction + Math.min(READING_BYTES, 3 * readBytes) : 0;
+}
 
 /** The largest of: opening the last model, running a batch, writing the partial. */
 export function activationBytes({ models, data, layers, set, rows, pilot }: ActivationLoad): number {
@@ -61,7 +73,8 @@ export function activationBytes({ models, data, layers, set, rows, pilot }: Acti
   }
   const busy = loaded + running + inputs + (isolate ? 2 : 1) * taps + buffers + parts + product;
   const writing = loaded + parts * (isolate ? 2 : 1) + buffers;
-  return Math.ceil(Math.max(opening, busy, writing));
+  const base = isolate ? 0 : NATIVE_BASE.activation;
+  return Math.ceil(base + Math.max(opening, busy, writing));
 }
 
 /** One layer of a partial: rows where there are fewer samples than units, else moments. */
@@ -72,49 +85,67 @@ export function partBytes(units: number, samples: number): number {
 /** Merging partials of a set: the sums, one partial, and in an isolate the object. */
 export function mergeBytes(provider: ProviderName, parts: readonly { merged: number; largest: number }[]): number {
   const merged = sum(parts.map((part) => part.merged));
-  return merged * (provider === 'isolate' ? 2 : 1) + sum(parts.map((part) => part.largest));
+  const largest = sum(parts.map((part) => part.largest));
+  return reductionBase(provider, largest) + merged * (provider === 'isolate' ? 2 : 1) + largest;
 }
 
-/** A block of correlations; `rowSamples`: samples of rows that are multiplied at a time, 0 where there are moments. */
+/** A block of correlations. */
 export interface BlockLoad {
   units: readonly [number, number];
   same: boolean;
 }
 
-/** A correlation task that makes these blocks. */
-export function correlationBytes(provider: ProviderName, blocks: readonly BlockLoad[], rowSamples = 0): number {
+/** What a correlation task makes its blocks from. */
+export interface CorrelationLoad {
+  provider: ProviderName;
+  blocks: readonly BlockLoad[];
+  /** Samples of rows that are multiplied at a time; 0 where groups have moments. */
+  rowSamples: number;
+  /** Whether rows are held out: then r of both parts is made. */
+  heldOut: boolean;
+}
+
+export function correlationBytes({ provider, blocks, rowSamples, heldOut }: CorrelationLoad): number {
   let sums = 0;
   let made = 0;
   let rows = 0;
-  for (const {
-    units: [p, q],
-    same,
-  } of blocks) {
+  for (const { units, same } of blocks) {
+    const [p, q] = units;
     sums += 8 * (same ? (p * (p + 1)) / 2 : p * q);
-    made += 8 * p * q;
+    made += 8 * p * q * (heldOut ? 3 : 1);
     rows = Math.max(rows, 8 * (p + q) * rowSamples);
   }
-  // sums of two parts and of one group; then r of both parts and of all; in an isolate the whole object at the end
+  // sums of two parts and of one group; then, block after block, r in their place; in an isolate the object too
   const adding = 3 * sums + rows;
-  const making = 2 * sums + 3 * made;
-  return Math.max(adding, making, provider === 'isolate' ? 6 * made : 0);
+  const making = provider === 'isolate' ? 2 * made : made + (heldOut ? 0 : sums);
+  return reductionBase(provider, sums) + Math.max(adding, making);
 }
 
 /** Matching of p × q units. */
-export function matchBytes(p: number, q: number): number {
-  return 8 * p * q * (p > q ? 2 : 1.1) + 200 * (p + q);
+export function matchBytes(provider: ProviderName, p: number, q: number): number {
+  const between = 8 * p * q;
+  return reductionBase(provider, between) + between * (p > q ? 2 : 1) + 780 * Math.min(p, q) + 100 * (p + q);
 }
+
+/** Weights per target and α that aren't 0, at most: what a sparse prediction is for. */
+const MOST_NONZERO = 256;
 
 /** Prediction of `targets` units from `sources`. */
-export function predictBytes(provider: ProviderName, sources: number, targets: number, alphas: number): number {
-  const grams = 2 * 8 * sources * sources;
-  const weights = 12 * alphas * targets * sources;
-  return grams + 2 * 8 * sources * targets + weights * (provider === 'isolate' ? 2 : 1);
+export function predictBytes(
+  provider: ProviderName,
+  { sources, targets, alphas, heldOut }: { sources: number; targets: number; alphas: number; heldOut: boolean },
+): number {
+  const grams = 8 * sources * sources * (heldOut ? 2 : 1);
+  const cross = 8 * targets * sources * (heldOut ? 2 : 1);
+  const weights = 24 * alphas * targets * Math.min(sources, MOST_NONZERO);
+  // in an isolate weights are written in full, and once more in the object
+  const written = provider === 'isolate' ? 16 * alphas * targets * sources : 0;
+  return reductionBase(provider, grams) + grams + cross + Math.max(weights, written);
 }
 
-/** Clustering of n joint units into k. */
-export function clusterBytes(n: number, k: number): number {
-  return 6 * n * n + 64 * n * (k + 10);
+/** Clustering of n joint units into k: an upper bound, the graph in which everything is connected. */
+export function clusterBytes(provider: ProviderName, n: number, k: number): number {
+  return reductionBase(provider, 8 * n * n) + 6 * n * n + 64 * n * (k + 10);
 }
 
 function sum(values: readonly number[]): number {

@@ -10,6 +10,7 @@ import type { Place } from '../errors.ts';
 import { PipelineError } from '../errors.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
 import { drawSample, randomFrom } from '../numeric/random.ts';
+import type { PlanForecast } from './forecast.ts';
 import { fitGroups, imageGroups } from './groups.ts';
 import type { ImageGroups, RowRange } from './groups.ts';
 import { planLayers, planNetworks } from './layers.ts';
@@ -93,6 +94,8 @@ export interface Plan {
   /** Which networks and layers run together, and where. */
   sets: ActivationSet[];
   tasks: Task[];
+  /** For people alone; absent in a plan made without one. */
+  forecast?: PlanForecast;
 }
 
 export interface PlanInputs {
@@ -132,7 +135,7 @@ export async function makePlan(inputs: PlanInputs): Promise<Plan> {
     });
   }
   const sets = chooseSets({ definition, models, data, layers, pairs, where }, inputs.compute);
-  const draft: Omit<Plan, 'tasks'> = {
+  const draft: Omit<Plan, 'tasks' | 'forecast'> = {
     format: FORMAT_VERSION,
     definition,
     definitionSha256: inputs.definitionSha256,

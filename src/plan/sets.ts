@@ -120,7 +120,6 @@ function fitSet(
   const perRow = activationSeconds(
     provider,
     networks.reduce((sum, n) => sum + flopsOf(inputs.models[n]!, layers), 0),
-    0,
   );
   for (const shardRows of definition.shard.rows ? [definition.shard.rows] : SHARD_ROWS) {
     const tooSlow = perRow * shardRows > cpuSeconds && shardRows !== SHARD_ROWS.at(-1) && !definition.shard.rows;
@@ -152,16 +151,15 @@ function reductionFits(inputs: SetInputs, layer: number, provider: ProviderName)
 }
 
 // of the widest pair, block by block
-function leastReduction({ layers, pairs }: SetInputs, layer: number, provider: ProviderName): number {
+function leastReduction({ definition, layers, pairs }: SetInputs, layer: number, provider: ProviderName): number {
+  const heldOut = definition.predict !== false && definition.predict.holdout > 0;
+  const bytes = (units: [number, number], same: boolean): number =>
+    correlationBytes({ provider, blocks: [{ units, same }], rowSamples: 0, heldOut });
   const units = layers[layer]!.taps.map((tap) => tap.units);
   return Math.max(
     ...pairs.flatMap(({ a, b }) => {
       const [p, q] = [units[a]!, units[b]!];
-      return [
-        correlationBytes(provider, [{ units: [p, p], same: true }]),
-        correlationBytes(provider, [{ units: [p, q], same: false }]),
-        correlationBytes(provider, [{ units: [q, q], same: true }]),
-      ];
+      return [bytes([p, p], true), bytes([p, q], false), bytes([q, q], true)];
     }),
   );
 }

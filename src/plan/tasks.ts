@@ -28,7 +28,13 @@ import { rowsOf } from './work.ts';
 const PILOT_ROWS = 64;
 const MIB = 2 ** 20;
 
-type Draft = Omit<Plan, 'tasks'>;
+type Draft = Omit<Plan, 'tasks' | 'forecast'>;
+
+/** The provider of a task whose memory is known by provider. */
+type Choose = (
+  bytesBy: (provider: ProviderName) => number,
+  what: string,
+) => { provider: ProviderName; projectedBytes: number };
 
 /** What the tasks of a plan follow from, beside the plan itself. */
 export interface TaskInputs {
@@ -54,7 +60,8 @@ export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]
     code: plan.code[provider].reduce,
     provider: { name: provider, version: versions[provider] },
   });
-  const choose = (bytes: number, what: string): ProviderName => chooseProvider(bytes, compute, what, where);
+  const heldOut = plan.fitGroups < plan.groups.count;
+  const choose: Choose = (bytesBy, what) => chooseProvider(bytesBy, compute, what, where);
   for (const [layer, { name, taps }] of plan.layers.entries()) {
     const correlations = await correlationTasks(plan, layer, activated, choose, reduction, add, keysOf);
     for (const [pair, { a, b, folder }] of plan.pairs.entries()) {
@@ -64,8 +71,7 @@ export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]
       const block = (i: number, j: number): number => correlations.get(`${set} ${i}_${j}`)!;
       const { match, predict, cluster, seed } = plan.definition;
       if (match) {
-        const projectedBytes = matchBytes(p, q);
-        const provider = choose(projectedBytes, `matching layer ${name}`);
+        const { provider, projectedBytes } = choose((at) => matchBytes(at, p, q), `matching layer ${name}`);
         const needs = [block(a, b)];
         const key = await hashOf({ ...reduction(provider), kind: 'match', inputs: keysOf(needs), ...at });
         add({ id: `match-${folder}-${name}`, kind: 'match', key, needs, provider, projectedBytes, ...at });
@@ -75,9 +81,8 @@ export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]
           const from = direction === 'aToB' ? a : b;
           const [sources, targets] = direction === 'aToB' ? [p, q] : [q, p];
           const chosen = chosenTargets(targets, predict.targets);
-          const bytesBy = (name: ProviderName): number => predictBytes(name, sources, chosen, predict.alphas.length);
-          const provider = choose(bytesBy(compute === 'native' ? 'native' : 'isolate'), `predicting layer ${name}`);
-          const projectedBytes = bytesBy(provider);
+          const load = { sources, targets: chosen, alphas: predict.alphas.length, heldOut };
+          const { provider, projectedBytes } = choose((at) => predictBytes(at, load), `predicting layer ${name}`);
           const needs = distinct([block(from, from), block(a, b)]);
           const key = await hashOf({
             ...reduction(provider),
@@ -93,8 +98,10 @@ export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]
         }
       }
       if (cluster !== false) {
-        const projectedBytes = clusterBytes(p + q, cluster.k);
-        const provider = choose(projectedBytes, `clustering layer ${name}`);
+        const { provider, projectedBytes } = choose(
+          (at) => clusterBytes(at, p + q, cluster.k),
+          `clustering layer ${name}`,
+        );
         const needs = distinct([block(a, a), block(a, b), block(b, b)]);
         const key = await hashOf({
           ...reduction(provider),
@@ -215,7 +222,7 @@ async function correlationTasks(
   plan: Draft,
   layer: number,
   activated: readonly Activated[],
-  choose: (bytes: number, what: string) => ProviderName,
+  choose: Choose,
   reduction: (provider: ProviderName) => object,
   add: (task: Task) => number,
   keysOf: (needs: number[]) => string[],
@@ -226,16 +233,19 @@ async function correlationTasks(
   for (const set of sets) {
     const { networks, provider: at } = plan.sets[set]!;
     const all = networks.flatMap((i, k) => networks.slice(k).map((j): [number, number] => [i, j]));
-    const bytesOf = (blocks: [number, number][]): number =>
-      correlationBytes(
-        at,
-        blocks.map(([i, j]) => ({ units: [taps[i]!.units, taps[j]!.units], same: i === j })),
-        rowSamples(plan, set, layer),
-      );
-    const together = bytesOf(all) + BUDGETS[at].reservedBytes <= BUDGETS[at].allowedBytes;
+    const bytesOf = (provider: ProviderName, blocks: [number, number][]): number =>
+      correlationBytes({
+        provider,
+        blocks: blocks.map(([i, j]) => ({ units: [taps[i]!.units, taps[j]!.units], same: i === j })),
+        rowSamples: rowSamples(plan, set, layer),
+        heldOut: plan.fitGroups < plan.groups.count,
+      });
+    const together = bytesOf(at, all) + BUDGETS[at].reservedBytes <= BUDGETS[at].allowedBytes;
     for (const blocks of together ? [all] : all.map((block) => [block])) {
-      const projectedBytes = bytesOf(blocks);
-      const provider = at === 'native' ? 'native' : choose(projectedBytes, `correlating layer ${name}`);
+      const { provider, projectedBytes } =
+        at === 'native'
+          ? { provider: at, projectedBytes: bytesOf(at, blocks) }
+          : choose((candidate) => bytesOf(candidate, blocks), `correlating layer ${name}`);
       const needs = [activated[set]!.pilot, ...activated[set]!.groups];
       const key = await hashOf({
         ...reduction(provider),
@@ -262,16 +272,24 @@ function rowSamples(plan: Draft, set: number, layer: number): number {
   return largest < units ? Math.min(4096, largest) : 0;
 }
 
-function chooseProvider(bytes: number, compute: ComputeChoice, what: string, where: Where): ProviderName {
-  const fits = (name: ProviderName): boolean => bytes + BUDGETS[name].reservedBytes <= BUDGETS[name].allowedBytes;
+function chooseProvider(
+  bytesBy: (provider: ProviderName) => number,
+  compute: ComputeChoice,
+  what: string,
+  where: Where,
+): { provider: ProviderName; projectedBytes: number } {
   const candidates: ProviderName[] = compute === 'auto' ? ['isolate', 'native'] : [compute];
-  const found = candidates.find(fits);
-  if (found) return found;
+  for (const provider of candidates) {
+    const projectedBytes = bytesBy(provider);
+    const { allowedBytes, reservedBytes } = BUDGETS[provider];
+    if (projectedBytes + reservedBytes <= allowedBytes) return { provider, projectedBytes };
+  }
   const last = candidates.at(-1)!;
+  const { allowedBytes, reservedBytes } = BUDGETS[last];
   const told = (amount: number): string => `${Math.ceil(amount / MIB).toLocaleString('en')} MiB`;
   throw new PipelineError(
     'plan-too-large',
-    `expected ${what} to fit ${last === 'isolate' ? 'an isolate' : 'a native task'}; projected ${told(bytes)}, allowed ${told(BUDGETS[last].allowedBytes)} of which ${told(BUDGETS[last].reservedBytes)} are reserved`,
+    `expected ${what} to fit ${last === 'isolate' ? 'an isolate' : 'a native task'}; projected ${told(bytesBy(last))}, allowed ${told(allowedBytes)} of which ${told(reservedBytes)} are reserved`,
     {
       place: where(['layers']),
       hint: last === 'isolate' ? 'use compute: native, or compare narrower layers' : 'compare narrower layers',

@@ -68,13 +68,14 @@ async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<voi
       message.ack();
       return;
     }
-    const { object, bytes, peakBytes } = outcome;
+    const { object, bytes, peakBytes, computeSeconds = null } = outcome;
     await putObject(env.BUCKET, task, object);
     // only now, with the object in the bucket, may anybody hear of it
     const record = {
       kind: task.kind,
       started,
       seconds: (Date.now() - started) / 1000,
+      computeSeconds,
       provider: task.provider,
       peakBytes,
       bytes,

@@ -15,6 +15,8 @@ export interface TaskOutcome {
   bytes: number;
   /** Isolate: size of the wasm heap when the task ended; native: peak beyond what the runtime takes; null: unknown. */
   peakBytes: number | null;
+  /** Seconds in the task itself, its turn and transfers left out; null: not told apart. */
+  computeSeconds?: number | null;
 }
 
 let runner: TaskRunner | undefined;
@@ -35,6 +37,7 @@ export async function runIsolateTask(
   busy = true;
   try {
     if (await hasObject(bucket, task)) return null;
+    const started = Date.now();
     runner ??= new TaskRunner(await loadWasmRuntime(wasm));
     const members = await runner.run(planHash, plan, task, {
       file: (sha256) => inputSource(bucket, plan, sha256),
@@ -42,7 +45,8 @@ export async function runIsolateTask(
       object: (index) => objectSource(bucket, plan.tasks[index]!),
     });
     const object = await writeNpz(members);
-    return { object, bytes: object.length, peakBytes: runner.runtime.heapBytes() };
+    const computeSeconds = (Date.now() - started) / 1000;
+    return { object, bytes: object.length, peakBytes: runner.runtime.heapBytes(), computeSeconds };
   } finally {
     busy = false;
   }

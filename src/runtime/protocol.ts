@@ -9,6 +9,8 @@ export interface TaskRecord {
   /** Milliseconds since 1970. */
   started: number;
   seconds: number;
+  /** Of which in the task itself, its turn and transfers left out; null: not told apart. */
+  computeSeconds?: number | null;
   provider: ProviderName;
   /** Isolate: the wasm heap when the task ended; native: the child's peak beyond its runtime; bytes, null: unknown. */
   peakBytes: number | null;

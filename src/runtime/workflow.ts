@@ -9,6 +9,7 @@ import { fromUnknown } from '../errors.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
+import { costsOf } from './costs.ts';
 import type { Env, RunParameters } from './env.ts';
 import {
   LOOK_AGAIN,
@@ -61,11 +62,15 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     await step.do('reused', STEP, () => progress.setReused(attempt, reused).then(() => true));
 
     // work until nothing is absent, then the report; an object found damaged there is made anew first
+    const writeReport = async (manifests: readonly LayerManifest[]): Promise<{ result: string; digest: string }> => {
+      const records = (await progress.records()).map(({ record }) => record);
+      return writeRunReport(BUCKET, planHash, plan, manifests, costsOf(plan, records));
+    };
     for (let round = 0; ; round++) {
       const failure = await this.#work(plan, parameters, step, round);
       if (failure) return { error: failure };
       const manifests = await this.#reportLayers(plan, planHash, step, round);
-      if (manifests) return step.do('report', STEP, () => writeRunReport(BUCKET, planHash, plan, manifests, null));
+      if (manifests) return step.do('report', STEP, () => writeReport(manifests));
     }
   }
 

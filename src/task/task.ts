@@ -76,6 +76,8 @@ export class TaskRunner {
       this.#networks = undefined;
       await before?.value.close();
       this.#networks = { key, value: await openNetworks(plan, task.set, this.runtime, inputs) };
+      // the files the sessions were made from, where a process may be asked to collect garbage
+      (globalThis as { gc?: () => void }).gc?.();
     }
     return this.#networks.value;
   }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeNpy } from '../../src/numeric/npy.ts';
-import { pipelineText, PIPELINES, ROOT, run, temporaryFolder } from './command.ts';
+import { ISOLATE, pipelineText, PIPELINES, ROOT, run, temporaryFolder } from './command.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -199,7 +199,7 @@ describe.each(Object.keys(CASES))('%s', (name) => {
     const [text, code, says] = CASES[name]!();
     const file = put(`${name.replaceAll(/\W+/g, '-')}.yaml`, text);
     const out = join(folder.path, 'out');
-    const ended = await run(['run', file, '--state', join(folder.path, 'state'), '--out', out, '--json']);
+    const ended = await run(['run', file, '--state', join(folder.path, 'state'), '--out', out, '--json', ...ISOLATE]);
     expect(ended.code, ended.stdout + ended.stderr).toBe(2);
     const document = JSON.parse(ended.stdout) as { error: { code: string } };
     expect(document.error.code).toBe(code);
@@ -217,7 +217,7 @@ describe('folders', () => {
     mkdirSync(out);
     writeFileSync(join(out, 'chapter1.txt'), 'years of work');
     const file = put('valid.yaml', shipped(small));
-    const ended = await run(['run', file, '--state', join(folder.path, 'state'), '--out', out, '--json']);
+    const ended = await run(['run', file, '--state', join(folder.path, 'state'), '--out', out, '--json', ...ISOLATE]);
     expect(ended.code).toBe(2);
     expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'out-refused' } });
     expect(readdirSync(out)).toEqual(['chapter1.txt']);
@@ -226,7 +226,7 @@ describe('folders', () => {
   it('an output folder of ours with a file of the user’s is refused too, and the file stays', async () => {
     const out = join(folder.path, 'ours');
     const file = put('valid.yaml', shipped(small));
-    const args = ['run', file, '--state', join(folder.path, 'state'), '--out', out];
+    const args = ['run', file, '--state', join(folder.path, 'state'), '--out', out, ...ISOLATE];
     expect((await run(args)).code).toBe(0);
     // ours alone is replaced
     expect((await run(args)).code).toBe(0);

@@ -1,9 +1,10 @@
 /** The built command line as a child process on folders of its own, as a user has it. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const PIPELINES = join(ROOT, 'pipelines');
@@ -64,6 +65,44 @@ export async function runJson<T>(args: readonly string[], options: Parameters<ty
 
 /** What `run --json` prints. */
 export type { RunReport as RunAnswer } from '../../src/cli/run.ts';
+
+/** What makes `run` and `plan` compute in the Worker, or natively. */
+export const ISOLATE = ['--compute', 'isolate'] as const;
+export const NATIVE = ['--compute', 'native'] as const;
+
+/** The child processes of a command that compute natively: their process ids; Linux. */
+export function childrenOf({ child }: Running): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter((pid) => {
+      try {
+        // "pid (command) state parent …"
+        const parent = /\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.[1];
+        return Number(parent) === child.pid && /child\.js/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
+      } catch {
+        // not a process, or gone meanwhile
+        return false;
+      }
+    });
+}
+
+/** Polls a condition of another process. @throws Error where that process ends first */
+export async function until(condition: () => boolean, running: Running): Promise<void> {
+  while (!condition()) {
+    if (running.child.exitCode !== null || running.child.signalCode !== null)
+      throw new Error(`ended too early: ${running.said()}`);
+    await sleep(5);
+  }
+}
+
+/** How many objects the bucket of a state folder holds, inputs included. */
+export function objectsIn(state: string): number {
+  try {
+    return readdirSync(join(state, 'worker/r2/convergent/blobs')).length;
+  } catch {
+    return 0;
+  }
+}
 
 /** A folder that is gone when the test file ends. */
 export function temporaryFolder(): { path: string; remove: () => void } {

@@ -271,6 +271,17 @@ describe('bounds', () => {
     expect(JSON.parse(text.slice(text.indexOf('\r\n\r\n')))).toEqual({ missing: [planHash, file] });
   });
 
+  test('says which inputs are missing, before a task is sent', async () => {
+    const [there, absent] = [sha256Of('there'), sha256Of('not there')];
+    const put = await fetch(`${shared.url}/inputs/${there}`, { method: 'PUT', body: 'there' });
+    expect(put.status).toBe(204);
+    const ask = (body: string): Promise<Response> => fetch(`${shared.url}/inputs/missing`, { method: 'POST', body });
+    expect(await (await ask(JSON.stringify([there, absent]))).json()).toEqual({ missing: [absent] });
+    for (const wrong of ['', '{}', '["../etc/passwd"]']) {
+      expect(await errorOf(await ask(wrong))).toMatchObject({ code: 'usage' });
+    }
+  });
+
   test('413 for bodies, files and headers that are too large; 411 without a length', async () => {
     const server = await start({ CONVERGENT_MAX_BODY_BYTES: '1000' });
     expect((await put(server, Buffer.alloc(1001))).status).toBe(413);

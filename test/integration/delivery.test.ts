@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildInto } from '../../build.js';
-import { pipelineText, ROOT, run, runJson, temporaryFolder } from './command.ts';
+import { ISOLATE, pipelineText, ROOT, run, runJson, temporaryFolder } from './command.ts';
 import type { RunAnswer } from './command.ts';
 import type { Faults } from './faults.ts';
 
@@ -24,7 +24,7 @@ async function withFaults(name: string, faults: Faults): Promise<{ script: strin
   const out = join(folder.path, `out-${name}`);
   return {
     script: join(buildOf(name), 'cli.js'),
-    args: ['run', file, '--state', join(folder.path, name), '--out', out],
+    args: ['run', file, '--state', join(folder.path, name), '--out', out, ...ISOLATE],
     out,
   };
 }
@@ -36,7 +36,7 @@ interface RunRecord {
 beforeAll(async () => {
   writeFileSync(
     file,
-    pipelineText('fashion-mnist.yaml', (text) => text.replace(/rows: 10000/, 'rows: 1000')),
+    pipelineText('fashion-mnist.yaml', (text) => `${text.replace(/rows: 10000/, 'rows: 1000')}\nshard: { rows: 25 }\n`),
   );
   reference = await runJson<RunAnswer>([
     'run',
@@ -45,6 +45,7 @@ beforeAll(async () => {
     join(folder.path, 'reference'),
     '--out',
     join(folder.path, 'out'),
+    ...ISOLATE,
   ]);
 });
 afterAll(() => folder.remove());
@@ -58,6 +59,7 @@ describe('delivery', () => {
       join(folder.path, 'second'),
       '--out',
       join(folder.path, 'out-second'),
+      ...ISOLATE,
     ]);
     expect(again.digest).toBe(reference.digest);
   });

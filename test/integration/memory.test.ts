@@ -2,43 +2,65 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { nativeLoads } from '../../src/compute/native.ts';
+import { BUDGETS } from '../../src/plan/providers.ts';
+import type { ProviderName } from '../../src/plan/providers.ts';
 import { pipelineText, runJson, temporaryFolder } from './command.ts';
 import type { RunAnswer } from './command.ts';
 
 interface RunRecord {
-  memory: { workerdPeakBytes: number; projectedBytes: number; reservedBytes: number; allowedBytes: number };
-  computed: { id: string; kind: string; heapBytes: number }[];
+  memory: { workerdPeakBytes: number };
+  sets: { provider: ProviderName; projectedBytes: number }[];
+  computed: { id: string; kind: string; provider: ProviderName; projectedBytes: number; peakBytes: number }[];
 }
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
+const native = await nativeLoads();
 
-async function record(rows: number): Promise<RunRecord> {
-  const file = join(folder.path, `rows-${rows}.yaml`);
+async function record(rows: number, provider: ProviderName): Promise<RunRecord> {
+  const name = `${provider}-${rows}`;
+  const file = join(folder.path, `${name}.yaml`);
   writeFileSync(
     file,
     pipelineText('fashion-mnist.yaml', (text) => text.replace(/rows: 10000/, `rows: ${rows}`)),
   );
-  const out = join(folder.path, `out-${rows}`);
-  await runJson<RunAnswer>(['run', file, '--state', join(folder.path, `state-${rows}`), '--out', out]);
+  const out = join(folder.path, `out-${name}`);
+  const state = join(folder.path, `state-${name}`);
+  await runJson<RunAnswer>(['run', file, '--state', state, '--out', out, '--compute', provider]);
   return JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as RunRecord;
 }
 
-describe.runIf(process.platform === 'linux')('memory', () => {
-  it('peak of workerd (VmHWM) at 10,000 rows is at most 1.10 × that at 2,000 rows', async () => {
-    const small = await record(2_000);
-    const large = await record(10_000);
-    expect(large.memory.workerdPeakBytes / small.memory.workerdPeakBytes).toBeLessThanOrEqual(1.1);
+const activations = ({ computed }: RunRecord): RunRecord['computed'] =>
+  computed.filter(({ kind }) => kind === 'pilot' || kind === 'activate');
 
-    for (const { memory, computed } of [small, large]) {
-      const heaps = computed
-        .filter(({ kind }) => kind === 'pilot' || kind === 'activate')
-        .map(({ heapBytes }) => heapBytes);
-      expect(heaps.length).toBeGreaterThan(1);
-      // the heap of every activation is known, and below what an isolate has
-      for (const heap of heaps) expect(heap).toBeGreaterThan(1e6);
-      expect(Math.max(...heaps)).toBeLessThanOrEqual(memory.projectedBytes + memory.reservedBytes);
-      expect(memory.projectedBytes + memory.reservedBytes).toBeLessThanOrEqual(memory.allowedBytes);
+describe.runIf(process.platform === 'linux')('memory', () => {
+  it('isolate: the peak of workerd (VmHWM) at 10,000 rows is at most 1.10 × that at 2,000 rows', async () => {
+    const [small, large] = [await record(2_000, 'isolate'), await record(10_000, 'isolate')];
+    expect(large.memory.workerdPeakBytes / small.memory.workerdPeakBytes).toBeLessThanOrEqual(1.1);
+    const { allowedBytes, reservedBytes } = BUDGETS.isolate;
+    for (const run of [small, large]) {
+      expect(run.sets.length).toBeGreaterThan(0);
+      for (const { projectedBytes } of run.sets)
+        expect(projectedBytes + reservedBytes).toBeLessThanOrEqual(allowedBytes);
+      // the wasm heap never shrinks: of all tasks so far, the largest projection bounds it
+      const most = Math.max(...run.computed.map(({ projectedBytes }) => projectedBytes));
+      expect(activations(run).length).toBeGreaterThan(1);
+      for (const { peakBytes } of activations(run)) {
+        expect(peakBytes).toBeGreaterThan(1e6);
+        expect(peakBytes).toBeLessThanOrEqual(most + reservedBytes);
+      }
     }
+  });
+
+  it.runIf(native !== null)('native: nor does that of a child process, task by task', async () => {
+    const [small, large] = [await record(2_000, 'native'), await record(10_000, 'native')];
+    const peak = (run: RunRecord): number => Math.max(...activations(run).map(({ peakBytes }) => peakBytes));
+    expect(activations(small).length).toBeGreaterThan(1);
+    expect(Math.min(...activations(small).map(({ peakBytes }) => peakBytes))).toBeGreaterThan(0);
+    // 100 rows a task, or 500
+    expect(peak(large) / peak(small)).toBeLessThanOrEqual(1.1);
+    const { allowedBytes } = BUDGETS.native;
+    for (const { peakBytes } of [...small.computed, ...large.computed]) expect(peakBytes).toBeLessThan(allowedBytes);
   });
 });

@@ -3,19 +3,21 @@
  * unequal widths, sampled positions. Whole runs in workerd, against two-pass statistics in float64 of the
  * activations that ONNX Runtime gives row by row in this process.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { nativeLoads } from '../../src/compute/native.ts';
 import { readNpy, writeNpy } from '../../src/numeric/npy.ts';
 import { parseModel } from '../../src/onnx/model.ts';
 import { tapModel } from '../../src/onnx/tap.ts';
 import { loadWasmRuntime } from '../../src/onnx/wasm.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import { ROOT, run, runJson, temporaryFolder } from './command.ts';
+import { ISOLATE, NATIVE, ROOT, run, runJson, temporaryFolder } from './command.ts';
 import type { RunAnswer } from './command.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
+const native = await nativeLoads();
 const modelPath = (name: string): string => join(ROOT, 'test/reference/models', `${name}.onnx`);
 const wasm = join(ROOT, 'dist/ort-wasm-simd-threaded.wasm');
 
@@ -165,7 +167,7 @@ describe.each(CASES)('$name', (testCase) => {
   it('correlates as the activations do, row by row', async () => {
     const { file, data } = writePipeline(testCase);
     const out = join(folder.path, `out-${testCase.name}`);
-    await runJson<RunAnswer>(['run', file, '--state', join(folder.path, 'state'), '--out', out]);
+    await runJson<RunAnswer>(['run', file, '--state', join(folder.path, 'state'), '--out', out, ...ISOLATE]);
     const [a, b] = await Promise.all(
       [0, 1].map((n) => samplesOf(testCase.models[n]!, testCase.taps[n]!, testCase.row, data, testCase.fixed)),
     );
@@ -177,18 +179,51 @@ describe.each(CASES)('$name', (testCase) => {
   });
 });
 
+describe('weights in files beside the model', () => {
+  it.each([['isolate', ISOLATE], ...(native === null ? [] : [['native', NATIVE] as const])])(
+    '%s: are read for the taps that need them, and change nothing',
+    async (provider, compute) => {
+      // `conv_outside` is `conv` with its weights in files that happen to be copies of it
+      for (const name of ['conv_outside.onnx', 'conv.onnx', 'side.bin', 'head/conv.onnx']) {
+        mkdirSync(join(folder.path, 'outside/head'), { recursive: true });
+        const from = name === 'conv_outside.onnx' ? 'conv_outside' : 'conv';
+        copyFileSync(modelPath(from), join(folder.path, 'outside', name));
+      }
+      const { file } = writePipeline({ ...CASES[4]!, name: `outside-${provider}`, more: '' });
+      const text = readFileSync(file, 'utf8').replace(
+        `b: { model: ${modelPath('conv')}`,
+        `b: { model: ${join(folder.path, 'outside/conv_outside.onnx')}`,
+      );
+      expect(text).toContain('conv_outside');
+      writeFileSync(file, text);
+      const out = join(folder.path, `out-outside-${provider}`);
+      await runJson<RunAnswer>(['run', file, '--state', join(folder.path, 'state'), '--out', out, ...compute]);
+      const [within, between] = ['within_a', 'between'].map((name) =>
+        readNpy(new Uint8Array(readFileSync(join(out, `a-b/l/${name}.npy`)))),
+      );
+      // the same network in other files
+      const gaps = [...(within!.data as Float64Array)].map((r, at) => Math.abs(r - Number(between!.data[at])));
+      expect(gaps).toHaveLength(25);
+      expect(Math.max(...gaps)).toBeLessThanOrEqual(1e-6);
+      const plan = await runJson<Plan>(['plan', file, '--state', join(folder.path, 'state'), ...compute]);
+      const locations = plan.networks.map(({ externalData }) => externalData.map(({ location }) => location));
+      expect(locations).toEqual([[], ['conv.onnx']]);
+    },
+  );
+});
+
 describe('sampled positions', () => {
   it('are the same for all images and networks, and change with the seed', async () => {
     const { file } = writePipeline({ ...CASES[4]!, name: 'sampled', more: 'positions: { sample: 5 }' });
-    const plan = await runJson<Plan>(['plan', file, '--state', join(folder.path, 'state')]);
+    const plan = await runJson<Plan>(['plan', file, '--state', join(folder.path, 'state'), ...ISOLATE]);
     expect(plan.layers[0]!.sampled).toHaveLength(5);
     const out = join(folder.path, 'out-sampled');
-    await runJson<RunAnswer>(['run', file, '--state', join(folder.path, 'state'), '--out', out]);
+    await runJson<RunAnswer>(['run', file, '--state', join(folder.path, 'state'), '--out', out, ...ISOLATE]);
     // a network against itself: if both read the same positions, every unit correlates with itself
     const { data, shape } = readNpy(new Uint8Array(readFileSync(join(out, 'a-b/l/between.npy'))));
     for (let unit = 0; unit < shape[0]!; unit++) expect(data[unit * shape[0]! + unit]).toBeGreaterThan(1 - 1e-6);
     writeFileSync(file, `${readFileSync(file, 'utf8')}\nseed: 2\n`);
-    const other = await runJson<Plan>(['plan', file, '--state', join(folder.path, 'state')]);
+    const other = await runJson<Plan>(['plan', file, '--state', join(folder.path, 'state'), ...ISOLATE]);
     expect(other.layers[0]!.sampled).not.toEqual(plan.layers[0]!.sampled);
   });
 });
@@ -206,7 +241,7 @@ describe('more rows later', () => {
         file,
         text.replace('rows: 10000', `rows: ${rows}`).replace('predict:', 'shard: { rows: 50 }\npredict:'),
       );
-      plans.push(await runJson<Plan>(['plan', file, '--state', join(folder.path, 'state')]));
+      plans.push(await runJson<Plan>(['plan', file, '--state', join(folder.path, 'state'), ...ISOLATE]));
     }
     const keys = (plan: Plan): string[] =>
       plan.tasks.filter((task) => task.kind === 'pilot' || task.kind === 'activate').map((task) => task.key);
@@ -239,6 +274,7 @@ describe('init', () => {
       join(folder.path, 'state'),
       '--out',
       join(folder.path, 'out-made'),
+      ...ISOLATE,
     ]);
     expect(ended.code, ended.stderr).toBe(0);
   });

@@ -4,14 +4,13 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { processesMarked } from '../../src/cli/state.ts';
 import { objectKey } from '../../src/plan/plan.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import { openBucket, validObjects } from './bucket.ts';
-import { pipelineText, run, runJson, start, temporaryFolder } from './command.ts';
-import type { RunAnswer, Running } from './command.ts';
+import { ISOLATE, objectsIn, pipelineText, run, runJson, start, temporaryFolder, until } from './command.ts';
+import type { RunAnswer } from './command.ts';
 
 const folder = temporaryFolder();
 const file = join(folder.path, 'small.yaml');
@@ -26,15 +25,16 @@ const runArguments = (name: string): string[] => [
   state(name),
   '--out',
   join(folder.path, `out-${name}`),
+  ...ISOLATE,
 ];
 
 beforeAll(async () => {
   writeFileSync(
     file,
-    pipelineText('fashion-mnist.yaml', (text) => text.replace(/rows: 10000/, 'rows: 3000')),
+    pipelineText('fashion-mnist.yaml', (text) => `${text.replace(/rows: 10000/, 'rows: 3000')}\nshard: { rows: 50 }\n`),
   );
   reference = await runJson<RunAnswer>(runArguments('reference'));
-  plan = await runJson<Plan>(['plan', file, '--state', state('reference')]);
+  plan = await runJson<Plan>(['plan', file, '--state', state('reference'), ...ISOLATE]);
 });
 afterAll(() => folder.remove());
 
@@ -42,9 +42,9 @@ afterAll(() => folder.remove());
 const KILLS: { signal: NodeJS.Signals; objects: number }[] = [
   { signal: 'SIGKILL', objects: 7 },
   { signal: 'SIGHUP', objects: 15 },
-  { signal: 'SIGKILL', objects: 23 },
+  { signal: 'SIGKILL', objects: 40 },
   { signal: 'SIGKILL', objects: 71 },
-  { signal: 'SIGHUP', objects: 140 },
+  { signal: 'SIGHUP', objects: 100 },
 ];
 
 describe('five kills at seeded moments', () => {
@@ -54,7 +54,7 @@ describe('five kills at seeded moments', () => {
     let orphansLeft = 0;
     for (const { signal, objects } of KILLS) {
       const running = start([...runArguments('killed'), '--json']);
-      await until(() => objectsIn('killed') >= objects && /^run /m.test(running.said()), running);
+      await until(() => objectsIn(state('killed')) >= objects && /^run /m.test(running.said()), running);
       if (expectedReused > 0) await until(() => /^reuses /m.test(running.said()), running);
       running.child.kill(signal);
       const ended = await running.ended;
@@ -82,7 +82,7 @@ describe('five kills at seeded moments', () => {
 describe('Ctrl-C', () => {
   it('exits 130, says that nothing is lost, and leaves no output and no process', async () => {
     const running = start([...runArguments('interrupted'), '--json']);
-    await until(() => objectsIn('interrupted') >= 9, running);
+    await until(() => objectsIn(state('interrupted')) >= 9, running);
     // as a terminal and a launcher do: more than once
     running.child.kill('SIGINT');
     running.child.kill('SIGINT');
@@ -167,22 +167,4 @@ function flipped(bytes: Uint8Array, at = bytes.length >> 1): Uint8Array {
   const copy = bytes.slice();
   copy[at]! ^= 1;
   return copy;
-}
-
-// how many objects the bucket of a state folder holds, inputs included
-function objectsIn(name: string): number {
-  try {
-    return readdirSync(join(state(name), 'worker/r2/convergent/blobs')).length;
-  } catch {
-    return 0;
-  }
-}
-
-// polls a condition of another process; fails where that process ends first
-async function until(condition: () => boolean, running: Running): Promise<void> {
-  while (!condition()) {
-    if (running.child.exitCode !== null || running.child.signalCode !== null)
-      throw new Error(`ended too early: ${running.said()}`);
-    await sleep(5);
-  }
 }

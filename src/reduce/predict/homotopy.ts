@@ -12,7 +12,7 @@ const KINKS_PER_UNIT = 4;
 
 /**
  * Moves an optimum at `from` along the path to α = `to`; false, and somewhere on the way, where units depend on each
- * other or too many join and leave. O(n s + s²) per kink for a support of s.
+ * other, too many join and leave, or `support.work` exceeds `mostWork`. O(n s + s²) per kink for a support of s.
  *
  * @param support holds the units with a weight; its gradient is left with the rounding of many steps.
  * @param rate a gradient of the same G, overwritten; `direction` [n] too. `zero` [n] stays so.
@@ -21,6 +21,7 @@ export function followPath(
   support: Support,
   from: number,
   to: number,
+  mostWork: number,
   rate: Gradient,
   direction: Float64Array,
   zero: Float64Array,
@@ -38,6 +39,7 @@ export function followPath(
     for (let k = 0; k < factor.size; k++) direction[factor.order[k]!] = step[k]!;
     rate.compute(zero, direction);
     support.work += factor.size * (n + factor.size);
+    if (support.work > mostWork) return false;
 
     // the first weight to reach 0, or the first |g| to reach α
     let length = alpha - to;

@@ -27,7 +27,7 @@ const ROUNDS_MOST = 100;
 /** Sweeps where no round succeeds. */
 const SWEEPS_ALONE = 1000;
 
-/** The path of one target at a time; owns its buffers, reads G. At worst G's size again of memory. */
+/** The path of one target at a time; owns its buffers, reads G. Memory at worst 2 n² more: G's inverse, and its or a support's factor while it grows. */
 export class LassoPath {
   /** [n], of the last α; valid until the next call. */
   readonly weights: Float64Array;
@@ -93,7 +93,7 @@ export class LassoPath {
     this.support.work = 0;
     if (byPath) {
       followed = true;
-      optimalInside = this.follow(from, alpha);
+      optimalInside = this.follow(from, alpha, route.mostWork);
       const kkt = this.kkt(alpha);
       if (kkt <= ACCEPT_KKT) {
         route.record(true, this.support.work, 0);
@@ -111,7 +111,7 @@ export class LassoPath {
         sweeps = Math.min(2 * sweeps, SWEEPS_MOST);
         if (followed || round < FOLLOW_AFTER) continue;
         followed = true;
-        optimalInside = this.follow(from, alpha);
+        optimalInside = this.follow(from, alpha, Infinity);
       }
       const kkt = this.kkt(alpha);
       if (kkt > ACCEPT_KKT) continue;
@@ -175,13 +175,13 @@ export class LassoPath {
   }
 
   // from the last optimum along the path, as an end of which the support is finished as it is after sweeps
-  private follow(from: number, alpha: number): boolean {
+  private follow(from: number, alpha: number, mostWork: number): boolean {
     const { weights, afterSweeps, atLastAlpha, c, g } = this;
     afterSweeps.set(weights);
     weights.set(atLastAlpha);
     g.compute(c, weights);
     this.support.hold(from, false);
-    const arrived = followPath(this.support, from, alpha, this.rate, this.direction, this.zero);
+    const arrived = followPath(this.support, from, alpha, mostWork, this.rate, this.direction, this.zero);
     if (!arrived) weights.set(afterSweeps);
     g.compute(c, weights);
     return arrived && this.finish(alpha, false);

@@ -8,11 +8,19 @@ const EASY_ROUNDS = 1;
 /** Targets that go the cheaper way before the other is tried again. */
 const TURNS = 24;
 
+/** A path that takes so many times the work of the last sweeps is given up. */
+const WORTH = 1.5;
+
 export class Route {
   /** The way to go next. */
   byPath = false;
   private readonly work = { sweeps: 0, path: 0 };
   private turns = 0;
+
+  /** Work after which the path isn't worth following any further. */
+  get mostWork(): number {
+    return this.work.sweeps === 0 ? Infinity : WORTH * this.work.sweeps;
+  }
 
   /** What going `byPath` or not took, and after how many rounds it was there. */
   record(byPath: boolean, work: number, rounds: number): void {

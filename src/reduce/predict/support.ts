@@ -11,9 +11,10 @@ import type { SupportSystem } from './complement.ts';
 
 /** A unit of which the support leaves less variance than this depends on it. Rounding alone leaves 1e-14. */
 const PIVOT_LEAST = 1e-12;
-/** Share of the units above which a support is large; so many large ones cost about as much as G's inverse. */
+/** Share of the units above which a support is large. */
 const LARGE_SUPPORT = 0.55;
-const INVERSE_PAYS = 16;
+/** G's inverse costs about so many times n³ multiplications: it is made once the factors of large supports cost as much. */
+const INVERSE_COST = 2;
 
 /** Reads G and the gradient; changes the weights; owns all else. Memory: {@link Cholesky}, {@link Complement}. */
 export class Support {
@@ -30,7 +31,7 @@ export class Support {
   work = 0;
   private readonly direct: Cholesky;
   private complement: Complement | null = null; // for large supports, once it pays
-  private largeSupports = 0;
+  private largeWork = 0; // multiplications for their factors, until it pays
   private readonly gram: Float64Array;
   private readonly n: number;
   private readonly joining: Int32Array; // [n]
@@ -75,7 +76,8 @@ export class Support {
     let size = 0;
     for (let j = 0; j < n; j++) if (weights[j] !== 0) size++;
     const large = size > LARGE_SUPPORT * n && !careful;
-    if (large && ++this.largeSupports === INVERSE_PAYS) {
+    if (large && this.largeWork > INVERSE_COST * n ** 3) {
+      this.largeWork = -Infinity;
       const inverse = inverseOf(this.gram, n);
       this.complement = inverse && new Complement(inverse, n);
     }
@@ -172,7 +174,9 @@ export class Support {
   private join(units: Int32Array, count: number): number {
     const { size } = this.factor;
     const dependent = this.factor.append(units, count, PIVOT_LEAST);
-    this.work += (count * (size + this.factor.size) ** 2) / 8;
+    const work = (count * (size + this.factor.size) ** 2) / 8;
+    this.work += work;
+    if (this.factor === this.direct && this.factor.size > LARGE_SUPPORT * this.n) this.largeWork += work;
     for (let k = 0; k < this.factor.size; k++) this.held[this.factor.order[k]!] = 1;
     return dependent;
   }

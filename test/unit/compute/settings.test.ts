@@ -9,7 +9,7 @@ test('readSettings({}) has a default for everything but the token', () => {
     cacheFolder: expect.stringMatching(/convergent-compute$/) as string,
     cacheBytes: 20 * 2 ** 30,
     childBytes: 3 * 2 ** 30,
-    taskSeconds: 600,
+    taskSeconds: 3600,
   });
 });
 

@@ -100,8 +100,17 @@ describe('parseDefinition(text, file) reads the whole file', () => {
       holdout: 0.5,
     });
     expect(stages('predict: { alphas: [2] }').predict).toEqual({ alphas: [2], holdout: 0.2 });
+    expect(stages('predict: { targets: all }').predict).toHaveProperty('targets', 'all');
+    expect(stages('predict: { targets: 7 }').predict).toHaveProperty('targets', 7);
+    expect(defaults.predict).not.toHaveProperty('targets');
     expect(stages('cluster: { k: 2 }').cluster).toEqual({ k: 2, threshold: 0.2 });
     expect(stages('cluster: { threshold: 0.5 }').cluster).toEqual({ k: 16, threshold: 0.5 });
+  });
+
+  it('names a provider only where the file does', () => {
+    expect(parse(pipelineText())).not.toHaveProperty('compute');
+    expect(parse(pipelineText({ more: 'compute: native' }))).toHaveProperty('compute', 'native');
+    expect(parse(pipelineText({ more: 'compute: isolate' }))).toHaveProperty('compute', 'isolate');
   });
 
   it('gives each definition defaults of its own', () => {

@@ -291,8 +291,16 @@ describe('positions, shard, stages and seed', () => {
     ['shard: { ▸size: 1 }', 'shard.size', 'expected rows or batch in shard; found "size"'],
     ['match: ▸yes', 'match', 'expected match to be true or false; found "yes"'],
     ['▸match: {}', 'match', 'expected match to be true or false; found an empty mapping'],
-    ['predict: ▸off', 'predict', 'expected predict to be false or a mapping with alphas, holdout and targets; found "off"'],
-    ['▸predict:', 'predict', 'expected predict to be false or a mapping with alphas, holdout and targets; found nothing'],
+    [
+      'predict: ▸off',
+      'predict',
+      'expected predict to be false or a mapping with alphas, holdout and targets; found "off"',
+    ],
+    [
+      '▸predict:',
+      'predict',
+      'expected predict to be false or a mapping with alphas, holdout and targets; found nothing',
+    ],
     [
       'predict: { alphas: ▸0.1 }',
       'predict.alphas',
@@ -314,8 +322,33 @@ describe('positions, shard, stages and seed', () => {
     [
       'predict: { ▸alpha: [1] }',
       'predict.alpha',
-      'expected alphas or holdout in predict; found "alpha"; did you mean "alphas"?',
+      'expected alphas, holdout or targets in predict; found "alpha"; did you mean "alphas"?',
     ],
+    // a number can only have been meant as one
+    ['predict: { targets: ▸0 }', 'predict.targets', 'expected predict.targets to be a whole number ≥ 1; found 0'],
+    [
+      'predict: { targets: ▸1.5 }',
+      'predict.targets',
+      'expected predict.targets to be all or a whole number ≥ 1; found 1.5',
+    ],
+    [
+      'predict: { targets: ▸some }',
+      'predict.targets',
+      'expected predict.targets to be all or a whole number ≥ 1; found "some"',
+    ],
+    [
+      'predict: { ▸targets: [1] }',
+      'predict.targets',
+      'expected predict.targets to be all or a whole number ≥ 1; found a list of 1',
+    ],
+    [
+      'predict: { ▸target: 5 }',
+      'predict.target',
+      'expected alphas, holdout or targets in predict; found "target"; did you mean "targets"?',
+    ],
+    ['compute: ▸auto', 'compute', 'expected compute to be isolate or native; found "auto"'],
+    ['compute: ▸true', 'compute', 'expected compute to be isolate or native; found true'],
+    ['▸compute:', 'compute', 'expected compute to be isolate or native; found nothing'],
     ['cluster: ▸16', 'cluster', 'expected cluster to be false or a mapping with k and threshold; found 16'],
     ['cluster: { k: ▸0 }', 'cluster.k', 'expected cluster.k to be a whole number ≥ 1; found 0'],
     [
@@ -336,7 +369,7 @@ describe('positions, shard, stages and seed', () => {
 
 describe('the whole file', () => {
   const ROOT = 'expected the file to be a mapping with name, networks, layers and probe';
-  const KEYS = 'expected name, networks, layers, probe, positions, shard, match, predict, cluster or seed';
+  const KEYS = 'expected name, networks, layers, probe, positions, shard, compute, match, predict, cluster or seed';
   it.each<Case>([
     ['▸', undefined, `${ROOT}; found nothing`],
     ['▸# only a comment\n', undefined, `${ROOT}; found nothing`],

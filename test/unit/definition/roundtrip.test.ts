@@ -65,12 +65,21 @@ const definition: fc.Arbitrary<Definition> = fc
       match: fc.boolean(),
       predict: fc.oneof(
         fc.constant(false as const),
-        fc.record({ alphas: fc.uniqueArray(positive, { minLength: 1, maxLength: 5 }), holdout: below1 }),
+        fc.record(
+          {
+            alphas: fc.uniqueArray(positive, { minLength: 1, maxLength: 5 }),
+            holdout: below1,
+            targets: fc.oneof(fc.constant('all' as const), natural),
+          },
+          { requiredKeys: ['alphas', 'holdout'] },
+        ),
       ),
       cluster: fc.oneof(fc.constant(false as const), fc.record({ k: natural, threshold: below1 })),
       seed: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+      compute: fc.constantFrom(null, 'isolate' as const, 'native' as const),
     }),
-  );
+  )
+  .map(({ compute, ...rest }) => ({ ...rest, ...(compute && { compute }) }));
 
 // every key written out; names bare, as people write them, values as JSON, which is YAML
 function write({ networks, layers, ...rest }: Definition): string {
@@ -180,6 +189,7 @@ describe('any other text', () => {
       'probe',
       'positions',
       'shard',
+      'compute',
       'predict',
       'cluster',
       'seed',

@@ -73,6 +73,8 @@ describe('definitionJsonSchema()', () => {
     { probe: 'probe: { data: d, layout: nhw, scale: 255, mean: [0.1, 0.2], std: 1, rows: 5 }' },
     { more: 'positions: { sample: 1 }\nshard: {}\nmatch: false\npredict: false\ncluster: { k: 1 }\nseed: 0' },
     { more: 'predict: { alphas: [1], holdout: 0 }\ncluster: true' },
+    { more: 'compute: native\npredict: { targets: all }' },
+    { more: 'compute: isolate\npredict: { targets: 1 }' },
   ])('accepts what the validator accepts: %j', (sections) => {
     expect(verdicts(sections)).toEqual([true, true]);
   });
@@ -90,6 +92,9 @@ describe('definitionJsonSchema()', () => {
     { more: 'shard: { rows: 0 }' },
     { more: 'predict: { alphas: [] }' },
     { more: 'predict: { holdout: 1 }' },
+    { more: 'predict: { targets: 0 }' },
+    { more: 'predict: { targets: every }' },
+    { more: 'compute: auto' },
     { more: 'cluster: { k: 1.5 }' },
     { more: 'seed: -1' },
     { more: 'sede: 1' },

@@ -169,7 +169,7 @@ describe('inspectModel(bytes, runtime) without taps', () => {
 describe('a network with large weights', () => {
   const said = Float32Array.of(0, 2, 256); // keep the batch, then [2, 256]
   const large =
-    (sizeBytes: number, ranges: number[][]): InspectOptions['external'] =>
+    (sizeBytes: number, ranges: number[][]): NonNullable<InspectOptions['external']> =>
     () =>
       Promise.resolve({
         size: sizeBytes,

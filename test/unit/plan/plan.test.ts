@@ -1,207 +1,240 @@
 import { describe, expect, it } from 'vitest';
 import { parseDefinition } from '../../../src/definition/definition.ts';
 import type { ModelInspection } from '../../../src/inspect/inspect.ts';
-import { objectKey, makePlan } from '../../../src/plan/plan.ts';
-import type { Plan, PlanInputs } from '../../../src/plan/plan.ts';
+import { makePlan, objectKey } from '../../../src/plan/plan.ts';
+import type { CodeHashes, Plan, PlanInputs, Task, TaskKind } from '../../../src/plan/plan.ts';
+import { definitionText, inputs, inspection, planOf, tasksOf } from './inputs.ts';
 
-const MIB = 2 ** 20;
-
-/** A pipeline of two networks and two layers; `more` is added to the file. */
-function definitionText(more = ''): string {
-  return `name: t
-networks: { a: { model: a.onnx }, b: { model: b.onnx } }
-layers: { early: e, late: l }
-probe: { data: x.npy }
-${more}`;
-}
-
-function inspection(name: string, change: Partial<ModelInspection> = {}): ModelInspection {
-  const tap = (valueName: string, shape: number[]): ModelInspection['taps'][0] => ({
-    asked: valueName,
-    valueName,
-    nodeName: '',
-    op: 'Relu',
-    shape,
-  });
-  return {
-    sha256: name.repeat(64).slice(0, 64),
-    sizeBytes: 100_000,
-    opset: 13,
-    producer: '',
-    input: { name: 'x', dims: ['batch', 1, 8, 8], batch: null },
-    rowShape: [1, 8, 8],
-    rows: 2,
-    weightsBytes: 100_000,
-    peakActivationBytes: 10_000,
-    taps: [tap('e', [2, 4, 8, 8]), tap('l', [2, 6])],
-    leftOut: [],
-    ...change,
-  };
-}
-
-function inputs(more = '', change: Partial<PlanInputs> = {}): PlanInputs {
-  const { definition, where } = parseDefinition(definitionText(more), 't.yaml');
-  return {
-    definition,
-    where,
-    definitionSha256: 'd'.repeat(64),
-    models: [inspection('a'), inspection('b')],
-    data: {
-      sha256: 'f'.repeat(64),
-      chunksSha256: 'c'.repeat(64),
-      sizeBytes: 64_128,
-      dtype: 'uint8',
-      rowShape: [8, 8],
-      offset: 128,
-    },
-    dataRows: 3000,
-    code: { activate: 'code 1', reduce: 'code 2', inspect: 'code 3' },
-    provider: { name: 'isolate', version: 'onnxruntime-web 1.30.0' },
-    ...change,
-  };
-}
-
-const keysOf = (plan: Plan, ...kinds: string[]): string[] =>
-  plan.tasks.filter((task) => kinds.includes(task.kind)).map((task) => task.key);
-const shared = (a: string[], b: string[]): number => a.filter((key) => b.includes(key)).length;
+const KINDS: TaskKind[] = ['pilot', 'activate', 'merge', 'correlate', 'match', 'predict', 'cluster'];
+const count = (plan: Plan): number[] => KINDS.map((kind) => tasksOf(plan, kind).length);
 
 describe('makePlan(inputs)', () => {
   it('has every task after those it needs, each with a key and an id of its own', async () => {
-    const { tasks } = await makePlan(inputs());
-    expect(new Set(tasks.map((task) => task.key)).size).toBe(tasks.length);
-    expect(new Set(tasks.map((task) => task.id)).size).toBe(tasks.length);
-    expect(new Set(tasks.map(objectKey)).size).toBe(tasks.length);
-    for (const [index, task] of tasks.entries()) for (const need of task.needs) expect(need).toBeLessThan(index);
-  });
-
-  it('counts tasks: a pilot, a shard a group, a merge a layer and group, five reductions a pair and layer', async () => {
-    const { tasks } = await makePlan(inputs());
-    const count = (kind: string): number => tasks.filter((task) => task.kind === kind).length;
-    expect(['pilot', 'activate', 'merge', 'correlate', 'match', 'predict', 'cluster'].map(count)).toEqual([
-      1, 20, 40, 2, 2, 4, 2,
-    ]);
-  });
-
-  it('is the same plan for the same inputs, and knows nothing of names in its keys', async () => {
-    const plan = await makePlan(inputs());
-    expect(await makePlan(inputs())).toEqual(plan);
-    const { definition, where } = parseDefinition(
-      definitionText().replace('name: t', 'name: other').replace('a:', 'first:').replace('early', 'renamed'),
-      'other.yaml',
-    );
-    const renamed = await makePlan(inputs('', { definition, where }));
-    expect(renamed.tasks.map((task) => task.key)).toEqual(plan.tasks.map((task) => task.key));
-  });
-
-  it('changes the keys that a change concerns, and no others', async () => {
-    const plan = await makePlan(inputs());
-    const activations = ['pilot', 'activate'] as const;
-    const all = plan.tasks.length;
-    const compare = async (other: PlanInputs, ...kinds: string[]): Promise<number> =>
-      shared(keysOf(plan, ...kinds), keysOf(await makePlan(other), ...kinds));
-
-    // cluster's section and the seed concern clusters alone
-    const k = inputs('cluster: { k: 5 }');
-    expect(await compare(k, 'cluster')).toBe(0);
-    expect(await compare(k, ...activations, 'merge', 'correlate', 'match', 'predict')).toBe(all - 2);
-    expect(await compare(inputs('seed: 9'), ...activations, 'merge', 'correlate', 'match', 'predict')).toBe(all - 2);
-    // alphas concern predictions; the holdout the correlations and all after them
-    expect(await compare(inputs('predict: { alphas: [0.5] }'), 'predict')).toBe(0);
-    expect(await compare(inputs('predict: { alphas: [0.5] }'), 'match', 'cluster', 'correlate')).toBe(6);
-    expect(await compare(inputs('predict: { holdout: 0.5 }'), 'correlate', 'match', 'cluster')).toBe(0);
-    expect(await compare(inputs('predict: { holdout: 0.5 }'), ...activations, 'merge')).toBe(61);
-    // code of reductions leaves activations valid; everything else concerns them
-    const code = { activate: 'code 1', reduce: 'new', inspect: 'code 3' };
-    expect(await compare(inputs('', { code }), ...activations)).toBe(21);
-    expect(await compare(inputs('', { code }), 'merge', 'correlate')).toBe(0);
-    for (const other of [
-      inputs('', { code: { activate: 'new', reduce: 'code 2', inspect: 'code 3' } }),
-      inputs('', { provider: { name: 'isolate', version: 'onnxruntime-web 1.31.0' } }),
-      inputs('', { models: [inspection('b'), inspection('a')] }),
-      inputs('', { data: { ...inputs().data, sha256: 'e'.repeat(64) } }),
-      inputs('positions: { sample: 3 }'),
-      inputs('shard: { batch: 7 }'),
+    for (const plan of [
+      await planOf(),
+      await planOf('shard: { rows: 50 }', { models: ['a', 'b', 'c'].map((name) => inspection(name)) }),
     ]) {
-      expect(await compare(other, ...plan.tasks.map((task) => task.kind))).toBe(0);
+      const { tasks } = plan;
+      expect(new Set(tasks.map((task) => task.key)).size).toBe(tasks.length);
+      expect(new Set(tasks.map((task) => task.id)).size).toBe(tasks.length);
+      expect(new Set(tasks.map(objectKey)).size).toBe(tasks.length);
+      for (const [index, task] of tasks.entries()) for (const need of task.needs) expect(need).toBeLessThan(index);
     }
   });
 
-  it('keeps full tasks and the pilot when rows are raised', async () => {
-    const [less, more] = await Promise.all([
-      makePlan(inputs('shard: { rows: 50 }', { dataRows: 2000 })),
-      makePlan(inputs('shard: { rows: 50 }', { dataRows: 5000 })),
+  it('merges a group only where it has several partials', async () => {
+    // a pilot, a shard a group; a correlation a layer, four alignments a pair and layer
+    expect(count(await planOf())).toEqual([1, 20, 0, 2, 2, 4, 2]);
+    // 3,000 rows are 3 blocks of 50 in each of 20 groups
+    const plan = await planOf('shard: { rows: 50 }');
+    expect(count(plan)).toEqual([1, 60, 20, 2, 2, 4, 2]);
+    for (const merge of tasksOf(plan, 'merge')) {
+      const needs = merge.needs.map((need) => plan.tasks[need]!);
+      expect(needs.map((need) => [need.kind, 'group' in need && need.group])).toEqual(
+        Array.from({ length: 3 }, () => ['activate', merge.group]),
+      );
+    }
+    // 1,010 rows: one row more in the first group alone
+    expect(count(await planOf('shard: { rows: 50 }', { dataRows: 1001 }))).toEqual([1, 21, 1, 2, 2, 4, 2]);
+  });
+
+  it.each([
+    ['', 3000],
+    ['shard: { rows: 50 }', 3000],
+    ['shard: { rows: 7 }', 1003],
+    ['shard: { rows: 120 }', 4999],
+    ['', 20],
+    ['predict: false', 1],
+  ])('%j with %i rows: each row is in exactly one shard, and in the group it belongs to', async (more, dataRows) => {
+    const plan = await planOf(more, { dataRows });
+    const seen = new Uint8Array(dataRows);
+    for (const { group, ranges } of tasksOf(plan, 'activate')) {
+      for (const [start, end] of ranges) {
+        for (let row = start; row < end; row++) {
+          seen[row]! += 1;
+          expect(Math.floor(row / plan.groups.blockRows) % plan.groups.count).toBe(group);
+        }
+      }
+    }
+    expect(seen.every((times) => times === 1)).toBe(true);
+  });
+
+  it('correlates every group once, in their order, after the pilot', async () => {
+    const plan = await planOf('shard: { rows: 50 }', { dataRows: 1500 });
+    for (const { needs } of tasksOf(plan, 'correlate')) {
+      const [pilot, ...groups] = needs.map((need) => plan.tasks[need]!);
+      expect(pilot!.kind).toBe('pilot');
+      expect(groups.map((task) => 'group' in task && task.group)).toEqual([...Array(20).keys()]);
+    }
+  });
+
+  it('has one correlation of all blocks for all pairs of a layer', async () => {
+    const plan = await planOf('', { models: ['a', 'b', 'c'].map((name) => inspection(name)) });
+    expect(plan.pairs.map(({ a, b }) => [a, b])).toEqual([
+      [0, 1],
+      [0, 2],
+      [1, 2],
     ]);
-    expect(shared(keysOf(less, 'pilot', 'activate'), keysOf(more, 'pilot', 'activate'))).toBe(41);
+    expect(tasksOf(plan, 'correlate').map(({ blocks }) => blocks)).toEqual(
+      [0, 1].map(() => [
+        [0, 0],
+        [0, 1],
+        [0, 2],
+        [1, 1],
+        [1, 2],
+        [2, 2],
+      ]),
+    );
+    expect(count(plan)).toEqual([1, 20, 0, 2, 6, 12, 6]);
   });
 
   it('switches stages off', async () => {
-    const { tasks } = await makePlan(inputs('match: false\npredict: false\ncluster: false'));
-    expect([...new Set(tasks.map((task) => task.kind))]).toEqual(['pilot', 'activate', 'merge', 'correlate']);
+    const { tasks } = await planOf('match: false\npredict: false\ncluster: false');
+    expect([...new Set(tasks.map((task) => task.kind))]).toEqual(['pilot', 'activate', 'correlate']);
   });
 
   it('samples positions once, rising, the same in every layer’s networks; few positions are all used', async () => {
-    const { layers } = await makePlan(inputs('positions: { sample: 5 }'));
+    const { layers } = await planOf('positions: { sample: 5 }');
     const [early, late] = layers;
     expect(early!.sampled).toEqual([...new Set(early!.sampled)].sort((a, b) => a - b));
     expect(early).toMatchObject({ positions: 5 });
     expect(Math.max(...early!.sampled!)).toBeLessThan(64);
     expect(late).toMatchObject({ positions: 1, sampled: null });
   });
+
+  it('lists the providers that tasks use, with their versions', async () => {
+    expect((await planOf()).providers).toEqual([{ name: 'isolate', version: 'onnxruntime-web 1.30.0' }]);
+    expect((await planOf('', { compute: 'native' })).providers).toEqual([
+      { name: 'native', version: 'onnxruntime-node 1.30.0' },
+    ]);
+  });
 });
+
+/** The ids of the tasks of `before` whose keys `after` doesn't have. */
+function changed(before: Plan, after: Plan): Task[] {
+  const keys = new Set(after.tasks.map((task) => task.key));
+  return before.tasks.filter((task) => !keys.has(task.key));
+}
+const changedKinds = (before: Plan, after: Plan): string[] => [
+  ...new Set(changed(before, after).map((task) => task.kind)),
+];
+const ALL = ['pilot', 'activate', 'correlate', 'match', 'predict', 'cluster'];
+
+describe('keys', () => {
+  it('are the same for the same inputs, and know nothing of names and paths', async () => {
+    const plan = await planOf();
+    expect(await planOf()).toEqual(plan);
+    const text = definitionText()
+      .replace('name: t', 'name: other')
+      .replace('a: { model: a.onnx }', 'first: { model: elsewhere/of-another-name.onnx }')
+      .replace('early', 'renamed')
+      .replace('x.npy', 'y.npy');
+    const { definition, where } = parseDefinition(text, 'other.yaml');
+    const renamed = await makePlan(inputs('', { definition, where, definitionSha256: 'e'.repeat(64) }));
+    expect(renamed.tasks.map((task) => task.key)).toEqual(plan.tasks.map((task) => task.key));
+  });
+
+  const code = (change: Partial<CodeHashes>): Partial<PlanInputs> => ({ code: { ...inputs().code, ...change } });
+  const external = [{ location: 'w.bin', sha256: '1'.repeat(64), chunksSha256: '2'.repeat(64), sizeBytes: 9 }];
+  const changes: Record<string, [more: string, change: Partial<PlanInputs>, kinds: string[]]> = {
+    'another provider': ['', { compute: 'native' }, ALL],
+    'another version of the runtime': ['', { versions: { isolate: 'onnxruntime-web 1.31.0' } }, ALL],
+    'another version of the other provider': ['', { versions: { ...inputs().versions, native: 'other' } }, []],
+    'other code of activation': ['', code({ isolate: { activate: 'new', reduce: 'code 2' } }), ALL],
+    'other code of reduction': ['', code({ isolate: { activate: 'code 1', reduce: 'new' } }), ALL.slice(2)],
+    'other code of the other provider': ['', code({ native: { activate: 'new', reduce: 'new' } }), []],
+    'other code of inspections': ['', code({ inspect: 'new' }), []],
+    'another model': ['', { models: [inspection('a'), inspection('c')] }, ALL],
+    'the models swapped': ['', { models: [inspection('b'), inspection('a')] }, ALL],
+    'external data': ['', { externalData: [external, []] }, ALL],
+    'other data': ['', { data: { ...inputs().data, sha256: 'e'.repeat(64) } }, ALL],
+    'a scale': ['', withNetworks('a: { model: a.onnx, scale: 255 }, b: { model: b.onnx }'), ALL],
+    'a mean': ['', withNetworks('a: { model: a.onnx }, b: { model: b.onnx, mean: 0.5 }'), ALL],
+    'a smaller batch': ['shard: { batch: 7 }', {}, ALL],
+    'a batch no provider takes': ['shard: { batch: 1000 }', {}, []],
+    'sampled positions': ['positions: { sample: 3 }', {}, ALL],
+    'more sampled positions than there are': ['positions: { sample: 100 }', {}, []],
+    'another holdout': ['predict: { holdout: 0.5 }', {}, ['correlate', 'match', 'predict', 'cluster']],
+    'other alphas': ['predict: { alphas: [0.5] }', {}, ['predict']],
+    'the same alphas in another order': ['predict: { alphas: [0.003, 0.01, 0.03, 0.1, 0.3] }', {}, []],
+    'fewer targets than units': ['predict: { targets: 5 }', {}, ['predict']],
+    'as many targets as the widest layer has units': ['predict: { targets: 6 }', {}, []],
+    'all targets, said': ['predict: { targets: all }', {}, []],
+    'another k': ['cluster: { k: 5 }', {}, ['cluster']],
+    'another threshold': ['cluster: { threshold: 0.3 }', {}, ['cluster']],
+    'another seed': ['seed: 9', {}, ['cluster']],
+    'match switched off': ['match: false', {}, ['match']],
+  };
+
+  it.each(Object.keys(changes))('with %s', async (name) => {
+    const [more, change, kinds] = changes[name]!;
+    expect(changedKinds(await planOf(), await planOf(more, change))).toEqual(kinds);
+  });
+
+  it('change with the seed where it draws: positions, or targets', async () => {
+    const positions = 'positions: { sample: 5 }';
+    expect(changedKinds(await planOf(positions), await planOf(`${positions}\nseed: 9`))).toEqual(ALL);
+    const targets = 'predict: { targets: 5 }';
+    const [before, after] = [await planOf(targets), await planOf(`${targets}\nseed: 9`)];
+    // `early` has 4 units, of which none are drawn
+    const drawn = changed(before, after).filter((task) => task.kind === 'predict');
+    expect(drawn.map((task) => 'layer' in task && task.layer)).toEqual([1, 1]);
+  });
+
+  it('of full tasks and the pilot stay when rows are raised; those of parts of them do not', async () => {
+    const [less, more] = [
+      await planOf('shard: { rows: 50 }', { dataRows: 2000 }),
+      await planOf('shard: { rows: 50 }', { dataRows: 5000 }),
+    ];
+    expect(changedKinds(less, more)).toEqual(['merge', ...ALL.slice(2)]);
+    const part = await planOf('shard: { rows: 50 }', { dataRows: 1990 });
+    expect(changed(part, less).filter((task) => task.kind === 'activate')).toHaveLength(1);
+  });
+
+  it('of a layer’s reductions don’t depend on the rest of the reductions', async () => {
+    const wide = (units: number): ModelInspection[] =>
+      ['a', 'b'].map((name) =>
+        inspection(name, {}, [
+          [2, 4, 8, 8],
+          [2, units],
+        ]),
+      );
+    const [before, after] = [await planOf('', { models: wide(6) }), await planOf('', { models: wide(7) })];
+    // units are no part of the key: they follow from the model, whose hash is
+    expect(changed(before, after)).toEqual([]);
+  });
+});
+
+function withNetworks(networks: string): Partial<PlanInputs> {
+  const text = definitionText().replace(/networks: .*/, `networks: { ${networks} }`);
+  return parseDefinition(text, 't.yaml');
+}
 
 describe('makePlan refuses', () => {
   it('more rows than there are, at the key that asks for them', async () => {
     const { definition, where } = parseDefinition(definitionText().replace('x.npy', 'x.npy, rows: 3001'), 't.yaml');
-    await expect(makePlan(inputs('', { definition, where }))).rejects.toMatchObject({
+    await expect(planOf('', { definition, where })).rejects.toMatchObject({
       code: 'data-mismatch',
       place: { line: 4, key: 'probe.rows' },
     });
   });
 
+  it('no rows at all', async () => {
+    await expect(planOf('', { dataRows: 0 })).rejects.toThrow('at least one row');
+  });
+
   it('one row with a holdout', async () => {
-    await expect(makePlan(inputs('', { dataRows: 1 }))).rejects.toThrow('at least 2 rows');
-    expect((await makePlan(inputs('predict: { holdout: 0 }', { dataRows: 1 }))).groups).toEqual({
-      count: 1,
-      blockRows: 1,
-    });
+    await expect(planOf('', { dataRows: 1 })).rejects.toThrow('at least 2 rows');
+    expect((await planOf('predict: { holdout: 0 }', { dataRows: 1 })).groups).toEqual({ count: 1, blockRows: 1 });
   });
 
   it('networks whose taps have different positions, naming both', async () => {
-    const other = inspection('b');
-    other.taps[0]!.shape = [2, 4, 4, 4];
-    await expect(makePlan(inputs('', { models: [inspection('a'), other] }))).rejects.toThrow(
+    const other = inspection('b', {}, [
+      [2, 4, 4, 4],
+      [2, 6],
+    ]);
+    await expect(planOf('', { models: [inspection('a'), other] })).rejects.toThrow(
       /positions-differ.*a has 8 × 8, b has 4 × 4/,
     );
-  });
-
-  it('a task that cannot fit, with projected, allowed and reserved amounts', async () => {
-    const heavy = inspection('a', { weightsBytes: 90 * MIB, sizeBytes: 90 * MIB });
-    await expect(makePlan(inputs('', { models: [heavy, inspection('b')] }))).rejects.toThrow(
-      /plan-too-large.*projected \d+ MiB, allowed 128 MiB of which \d+ MiB are reserved/,
-    );
-  });
-
-  it('layers whose reductions cannot fit', async () => {
-    const wide = [inspection('a'), inspection('b')].map((model) => ({
-      ...model,
-      taps: [model.taps[0]!, { ...model.taps[1]!, shape: [2, 800] }],
-    }));
-    await expect(makePlan(inputs('', { models: wide }))).rejects.toThrow(
-      /plan-too-large.*reductions of layer late.*projected \d+ MiB/,
-    );
-  });
-
-  it('no batch that is too large: it takes a smaller one', async () => {
-    const hungry = inspection('a', { peakActivationBytes: 5 * MIB });
-    const { batch, memory } = await makePlan(inputs('', { models: [hungry, inspection('b')] }));
-    expect(batch).toBeGreaterThan(1);
-    expect(batch).toBeLessThan(25);
-    expect(memory.projectedBytes + memory.reservedBytes).toBeLessThanOrEqual(memory.allowedBytes);
-    // float32 products hold at most 65,536 samples
-    const wide = [inspection('a'), inspection('b')].map((model) => ({
-      ...model,
-      taps: [{ ...model.taps[0]!, shape: [2, 4, 200, 200] }, model.taps[1]!],
-    }));
-    expect((await makePlan(inputs('', { models: wide }))).batch).toBe(1);
   });
 });

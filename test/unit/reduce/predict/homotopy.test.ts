@@ -17,13 +17,21 @@ function problemOf(samples: number[][]): { gram: Float64Array; c: Float64Array; 
 }
 
 /** The path from its beginning to `alpha`: weights, and whether it got there. */
-function followed({ gram, c, n }: ReturnType<typeof problemOf>, alpha: number) {
+function followed({ gram, c, n }: ReturnType<typeof problemOf>, alpha: number, mostWork = Infinity) {
   const g = new Gradient(gram, n);
   const support = new Support(gram, n, g.values);
   g.compute(c, support.weights);
   // just above the largest |c|, where all weights are 0
   const from = c.reduce((most, x) => Math.max(most, Math.abs(x)), 0) * (1 + 1e-12);
-  const arrived = followPath(support, from, alpha, new Gradient(gram, n), new Float64Array(n), new Float64Array(n));
+  const arrived = followPath(
+    support,
+    from,
+    alpha,
+    mostWork,
+    new Gradient(gram, n),
+    new Float64Array(n),
+    new Float64Array(n),
+  );
   g.compute(c, support.weights);
   return { arrived, weights: support.weights, kkt: kktResidual(g.values, support.weights, alpha) };
 }
@@ -53,6 +61,13 @@ describe('followPath(support, from, to, …)', () => {
       reluSamples(1, 100, 9, 6).map((row) => [...row.slice(0, 8).flatMap((x) => [x, x]), row[8]!]),
     );
     expect(followed(doubled, 0.01).arrived).toBe(false);
+  });
+});
+
+describe('followPath: work', () => {
+  it('ends where it has done as much as it may', () => {
+    const problem = problemOf(reluSamples(1, 300, 31, 12));
+    expect(followed(problem, 0.003, 1000).arrived).toBe(false);
   });
 });
 

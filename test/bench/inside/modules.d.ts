@@ -1,0 +1,5 @@
+/** As src/runtime/modules.d.ts has it for the Worker. */
+declare module '*.wasm' {
+  const module: WebAssembly.Module;
+  export default module;
+}
