@@ -76,7 +76,7 @@ export function duration(seconds: number): string {
 function stageOf(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, number>): string {
   const count = (kind: TaskKind): number => summary.computed.find((entry) => entry.kind === kind)?.tasks ?? 0;
   const activations = planned.get('activate') ?? 0;
-  const reducing = (['merge', 'correlate', 'match', 'predict', 'cluster'] as const).some((kind) => count(kind) > 0);
+  const reducing = (['merge', 'correlate', 'match', 'predict-part', 'predict', 'cluster'] as const).some((kind) => count(kind) > 0);
   return reducing || count('activate') >= activations ? 'reduce' : 'activate';
 }
 

@@ -97,7 +97,7 @@ function wrapSession(session: InferenceSession, { Tensor, writesInto }: RuntimeP
         Object.fromEntries(
           Object.entries(values).map(([name, { data, dims }]) => [name, new Tensor('float32', data, dims)]),
         );
-      const given = writesInto && outputs.every((name) => name in into);
+      const given = writesInto && outputs.every((name) => fitsInto(session, name, into[name]));
       try {
         const fetches = given ? tensorsOf(Object.fromEntries(outputs.map((name) => [name, into[name]!]))) : outputs;
         results = await session.run(tensorsOf(feeds), fetches, { logSeverityLevel: 4 });
@@ -114,6 +114,13 @@ function wrapSession(session: InferenceSession, { Tensor, writesInto }: RuntimeP
     },
     release: () => session.release(),
   };
+}
+
+// a graph may note a stale shape of an output; then the runtime refuses a tensor of the true one, though it makes it
+function fitsInto({ outputMetadata }: InferenceSession, name: string, given: FloatTensor | undefined): boolean {
+  const noted = outputMetadata.find((output) => output.name === name);
+  if (!given || !noted?.isTensor || noted.shape.length !== given.dims.length) return false;
+  return noted.shape.every((size, axis) => typeof size === 'string' || size < 0 || size === given.dims[axis]);
 }
 
 // the runtime has no error classes that survive wasm: its text decides

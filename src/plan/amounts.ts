@@ -124,16 +124,23 @@ function reduction(plan: Plan, task: Exclude<Task, { kind: 'pilot' | 'activate' 
       // every block is read twice
       return { ...NOTHING, readBytes: 2 * blocks, madeBytes: 4 * (p + q), clustered: (p + q) ** 2 };
     }
+    case 'predict-part':
     case 'predict': {
       if (predict === false) return NOTHING;
+      const joined = plan.tasks[task.needs[0]!]!.kind === 'predict-part';
+      if (joined) {
+        const readBytes = task.needs.reduce((sum, need) => sum + made[need]!.madeBytes, 0);
+        return { ...NOTHING, readBytes, madeBytes: readBytes };
+      }
+      const share = task.kind === 'predict-part' ? task.parts : 1;
       const [sources, targets] = task.direction === 'aToB' ? [p, q] : [q, p];
       const alphas = predict.alphas.length;
       const parts = plan.fitGroups < plan.groups.count ? 2 : 1;
-      const paths = chosenTargets(targets, predict.targets) * alphas;
+      const paths = (chosenTargets(targets, predict.targets) * alphas) / share;
       return {
         ...NOTHING,
         readBytes: parts * 8 * (sources * sources + p * q),
-        madeBytes: weightBytes(sources, targets, predict.targets, alphas),
+        madeBytes: weightBytes(sources, targets, predict.targets, alphas) / share,
         predicted: paths * sources ** 2,
         joined: paths * sources ** 3,
       };

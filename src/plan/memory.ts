@@ -127,6 +127,8 @@ export function matchBytes(provider: ProviderName, p: number, q: number): number
   return reductionBase(provider, between) + between * (p > q ? 2 : 1) + 780 * Math.min(p, q) + 100 * (p + q);
 }
 
+/** Units above which weights are written as compressed rows (reduce/objects.ts). */
+export const DENSE_UNITS = 2048;
 /** Weights per target and α that aren't 0, at most: what a sparse prediction is for. */
 const MOST_NONZERO = 256;
 
@@ -141,6 +143,16 @@ export function predictBytes(
   // in an isolate weights are written in full, and once more in the object
   const written = provider === 'isolate' ? 16 * alphas * targets * sources : 0;
   return reductionBase(provider, grams) + grams + cross + Math.max(weights, written);
+}
+
+/** Joining parts of a prediction: all weights that aren't 0, and in full where they are written so. */
+export function joinBytes(
+  provider: ProviderName,
+  { sources, targets, chosen, alphas }: { sources: number; targets: number; chosen: number; alphas: number },
+): number {
+  const weights = 36 * alphas * chosen * Math.min(sources, MOST_NONZERO);
+  const written = Math.max(sources, targets) > DENSE_UNITS ? weights / 3 : 8 * alphas * targets * sources;
+  return reductionBase(provider, weights) + weights + written * (provider === 'isolate' ? 2 : 1);
 }
 
 /** Clustering of n joint units into k: an upper bound, the graph in which everything is connected. */

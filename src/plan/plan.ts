@@ -61,6 +61,8 @@ export type Task = TaskCommon &
     | { kind: 'merge'; set: number; group: number }
     | { kind: 'correlate'; set: number; layer: number; blocks: [i: number, j: number][] }
     | { kind: 'match'; layer: number; pair: number }
+    // some of the targets, where all of them would take too long; the prediction then joins its parts
+    | { kind: 'predict-part'; layer: number; pair: number; direction: 'aToB' | 'bToA'; part: number; parts: number }
     | { kind: 'predict'; layer: number; pair: number; direction: 'aToB' | 'bToA' }
     | { kind: 'cluster'; layer: number; pair: number }
   );

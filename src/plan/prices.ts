@@ -34,9 +34,9 @@ export const PRICES = {
   durableRequests: price(0.15, MILLION, 'request to a Durable Object', '/durable-objects/platform/pricing/'),
   durableGbSeconds: price(12.5, MILLION, 'GB-second of a Durable Object', '/durable-objects/platform/pricing/'),
   durableRowsWritten: price(1, MILLION, 'row written by a Durable Object', '/durable-objects/platform/pricing/'),
-  containerCpuSeconds: price(0.00002, 1, 'vCPU-second of a container, active', '/containers/pricing/'),
-  containerGibSeconds: price(0.0000025, 1, 'GiB-second of a container, provisioned', '/containers/pricing/'),
-  containerDiskGbSeconds: price(0.00000007, 1, 'GB-second of a container’s disk', '/containers/pricing/'),
+  containerCpuSeconds: price(0.00002, 1, 'vCPU-second of a container, active', '/containers/platform/pricing/'),
+  containerGibSeconds: price(0.0000025, 1, 'GiB-second of a container, provisioned', '/containers/platform/pricing/'),
+  containerDiskGbSeconds: price(0.00000007, 1, 'GB-second of a container’s disk', '/containers/platform/pricing/'),
 } as const satisfies Record<string, Price>;
 
 export type Resource = keyof typeof PRICES;
@@ -60,7 +60,7 @@ export function dollarsOf(usage: Partial<Usage>): number {
   }, 0);
 }
 
-/** The container that native tasks run in: `standard-4`, the largest. {DOCS}/containers/platform-details/limits/, read 2026-11. */
+/** The container that native tasks run in, the largest there is (pages of containers: platform/limits, read 2026-11). */
 export const CONTAINER = {
   name: 'standard-4',
   vcpus: 4,

@@ -13,6 +13,7 @@ import {
   activationBytes,
   clusterBytes,
   correlationBytes,
+  joinBytes,
   matchBytes,
   mergeBytes,
   partBytes,
@@ -21,7 +22,7 @@ import {
 import type { Plan, Task } from './plan.ts';
 import { BUDGETS } from './providers.ts';
 import type { ComputeChoice, ProviderName } from './providers.ts';
-import { chosenTargets } from './targets.ts';
+import { chosenTargets, predictionParts } from './targets.ts';
 import { rowsOf } from './work.ts';
 
 /** Rows the provisional means are taken from (contract.md, "provisional means"). */
@@ -81,20 +82,43 @@ export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]
           const from = direction === 'aToB' ? a : b;
           const [sources, targets] = direction === 'aToB' ? [p, q] : [q, p];
           const chosen = chosenTargets(targets, predict.targets);
-          const load = { sources, targets: chosen, alphas: predict.alphas.length, heldOut };
-          const { provider, projectedBytes } = choose((at) => predictBytes(at, load), `predicting layer ${name}`);
-          const needs = distinct([block(from, from), block(a, b)]);
-          const key = await hashOf({
-            ...reduction(provider),
-            kind: 'predict',
-            inputs: keysOf(needs),
+          const alphas = [...predict.alphas].sort((x, y) => x - y);
+          const what = {
             ...at,
             direction,
-            alphas: [...predict.alphas].sort((x, y) => x - y),
+            alphas,
             targets: chosen === targets ? 'all' : { count: chosen, seed },
-          });
+          };
           const id = `predict-${direction}-${folder}-${name}`;
-          add({ id, kind: 'predict', key, needs, provider, projectedBytes, ...at, direction });
+          const parts = predictionParts(chosen, sources);
+          const load = { sources, targets: Math.ceil(chosen / parts), alphas: alphas.length, heldOut };
+          const whole = choose((by) => predictBytes(by, load), `predicting layer ${name}`);
+          const correlations = distinct([block(from, from), block(a, b)]);
+          const inputs = keysOf(correlations);
+          if (parts === 1) {
+            const key = await hashOf({ ...reduction(whole.provider), kind: 'predict', inputs, ...what });
+            add({ id, kind: 'predict', key, needs: correlations, ...whole, ...at, direction });
+            continue;
+          }
+          const made: number[] = [];
+          for (let part = 0; part < parts; part++) {
+            const key = await hashOf({
+              ...reduction(whole.provider),
+              kind: 'predict-part',
+              inputs,
+              ...what,
+              part,
+              parts,
+            });
+            const own = { needs: correlations, ...whole, ...at, direction, part, parts };
+            made.push(add({ id: `${id}-${part}`, kind: 'predict-part', key, ...own }));
+          }
+          const joining = choose(
+            (by) => joinBytes(by, { sources, targets, chosen, alphas: alphas.length }),
+            `joining the predictions of layer ${name}`,
+          );
+          const key = await hashOf({ ...reduction(joining.provider), kind: 'predict', inputs: keysOf(made), ...what });
+          add({ id, kind: 'predict', key, needs: made, ...joining, ...at, direction });
         }
       }
       if (cluster !== false) {

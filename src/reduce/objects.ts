@@ -4,6 +4,7 @@
  */
 import { takeMember } from '../numeric/npz.ts';
 import type { NpzMember, NpzMembers } from '../numeric/npz.ts';
+import { DENSE_UNITS } from '../plan/memory.ts';
 import type { NpyArray, NpyData } from '../numeric/npy.ts';
 import type { Clustering } from './cluster/cluster.ts';
 import type { Correlations } from './correlate.ts';
@@ -110,9 +111,6 @@ export function matchingFrom(m: Members): Matching {
   };
 }
 
-/** Units of either network above which weights are written as compressed rows. */
-const DENSE_UNITS = 2048;
-
 /** Whether weights [targets × sources] are written as compressed rows, for scipy.sparse.load_npz. */
 export function weightsAreSparse(targets: number, sources: number): boolean {
   return Math.max(targets, sources) > DENSE_UNITS;
@@ -122,9 +120,41 @@ export function weightsAreSparse(targets: number, sources: number): boolean {
 export const weightsMember = (alpha: number): string => `weights_${alpha}`;
 
 export function predictionMembers(p: Prediction): NpzMembers {
+  const members = scoreMembers(p);
+  for (const [index, weights] of p.weights.entries()) {
+    members[weightsMember(index)] = weightsAreSparse(p.targets, p.sources)
+      ? vector(scipyNpz(weights, p.targets, p.sources))
+      : { data: denseWeights(weights, p.targets, p.sources), shape: [p.targets, p.sources] };
+  }
+  return members;
+}
+
+/** A part of a prediction: weights as compressed rows, to be joined with those of the other parts. */
+export function partMembers(p: Prediction): NpzMembers {
+  const members = scoreMembers(p);
+  for (const [index, { indptr, indices, data }] of p.weights.entries()) {
+    members[`indptr_${index}`] = vector(indptr);
+    members[`indices_${index}`] = vector(indices);
+    members[`data_${index}`] = vector(data);
+  }
+  return members;
+}
+
+/** The part of a prediction that {@link partMembers} wrote. */
+export function partFrom(m: Members): Prediction {
+  const scores = predictionFrom(m);
+  const weights = Array.from(scores.alphas, (_, index) => ({
+    indptr: takeMember(m, `indptr_${index}`, 'int32', [scores.targets + 1]),
+    indices: takeMember(m, `indices_${index}`, 'int32', [-1]),
+    data: takeMember(m, `data_${index}`, 'float64', [-1]),
+  }));
+  return { ...scores, weights };
+}
+
+function scoreMembers(p: Prediction): NpzMembers {
   const alphas = p.alphas.length;
   const perTarget = (data: NpyData): NpzMember => ({ data, shape: [alphas, p.targets] });
-  const members: NpzMembers = {
+  return {
     alphas: vector(p.alphas),
     chosen: vector(p.chosen),
     scored: vector(p.scored),
@@ -134,12 +164,6 @@ export function predictionMembers(p: Prediction): NpzMembers {
     nonzero: perTarget(p.nonzero),
     kkt: perTarget(p.kkt),
   };
-  for (const [index, weights] of p.weights.entries()) {
-    members[weightsMember(index)] = weightsAreSparse(p.targets, p.sources)
-      ? vector(scipyNpz(weights, p.targets, p.sources))
-      : { data: denseWeights(weights, p.targets, p.sources), shape: [p.targets, p.sources] };
-  }
-  return members;
 }
 
 /** What the report tells of a prediction: everything but its weights, which are files as they stand. */

@@ -20,6 +20,7 @@ import type { NpyArray } from '../numeric/npy.ts';
 import type { NpzMembers, NpzObject } from '../numeric/npz.ts';
 import type { ProductSession } from '../onnx/product.ts';
 import type { Plan, Task } from '../plan/plan.ts';
+import { partRange } from '../plan/targets.ts';
 import { rowsOf } from '../plan/work.ts';
 import { readBlock } from './block.ts';
 import type { BlockSource } from './block.ts';
@@ -34,11 +35,15 @@ import {
   correlationMembers,
   countsFrom,
   matchingMembers,
+  partFrom,
+  partMembers,
   predictionMembers,
   statsFrom,
   statsMemberNames,
 } from './objects.ts';
+import { joinPredictions } from './predict/join.ts';
 import { predictUnits } from './predict/predict.ts';
+import type { Prediction } from './predict/predict.ts';
 import { chooseTargets } from './predict/targets.ts';
 
 export type ReductionTask = Exclude<Task, { kind: 'pilot' | 'activate' }>;
@@ -64,8 +69,10 @@ export async function runReductionTask(plan: Plan, task: ReductionTask, inputs: 
       return correlate(plan, task, inputs);
     case 'match':
       return match(plan, task, inputs);
+    case 'predict-part':
+      return partMembers(await predict(plan, task, inputs));
     case 'predict':
-      return predict(plan, task, inputs);
+      return predictionMembers(isJoined(plan, task) ? await join(task, inputs) : await predict(plan, task, inputs));
     case 'cluster':
       return cluster(plan, task, inputs);
   }
@@ -92,7 +99,9 @@ export function neededMembers(plan: Plan, task: ReductionTask): { task: number; 
       const { a, b } = plan.pairs[task.pair]!;
       return gather(plan, task, [[a, b]], (block) => [`r_${block}`]);
     }
+    case 'predict-part':
     case 'predict': {
+      if (isJoined(plan, task)) return task.needs.map((need) => ({ task: need, members: null }));
       const { a, b } = plan.pairs[task.pair]!;
       const from = task.direction === 'aToB' ? a : b;
       const names = (block: string): string[] => (heldOut ? [`fit_r_${block}`, `held_out_${block}`] : [`r_${block}`]);
@@ -190,14 +199,30 @@ async function match(plan: Plan, task: TaskOf<'match'>, inputs: ReductionInputs)
   return matchingMembers(matchUnits(between, taps[a]!.units, taps[b]!.units));
 }
 
-async function predict(plan: Plan, task: TaskOf<'predict'>, inputs: ReductionInputs): Promise<NpzMembers> {
+// a prediction that was cut by targets
+function isJoined(plan: Plan, task: ReductionTask): boolean {
+  return plan.tasks[task.needs[0]!]!.kind === 'predict-part';
+}
+
+async function join(task: ReductionTask, inputs: ReductionInputs): Promise<Prediction> {
+  const parts: Prediction[] = [];
+  for (const need of task.needs) parts.push(partFrom(await (await inputs.object(need)).read()));
+  return joinPredictions(parts);
+}
+
+async function predict(
+  plan: Plan,
+  task: TaskOf<'predict' | 'predict-part'>,
+  inputs: ReductionInputs,
+): Promise<Prediction> {
   const settings = plan.definition.predict;
   if (settings === false) throw new PipelineError('internal', 'expected a definition that predicts');
   const { a, b } = plan.pairs[task.pair]!;
   const [from, to] = task.direction === 'aToB' ? [a, b] : [b, a];
   const sources = await stats(plan, task, inputs, from);
   const targets = await stats(plan, task, inputs, to);
-  const chosen = chooseTargets(targets.std.length, settings.targets, plan.definition.seed);
+  const all = chooseTargets(targets.std.length, settings.targets, plan.definition.seed);
+  const chosen = task.kind === 'predict' ? all : all.subarray(...partRange(all.length, task.part, task.parts));
   const heldOut = plan.fitGroups < plan.groups.count;
   const fit = heldOut ? 'fit_r' : 'r';
   const across = from === a;
@@ -210,7 +235,7 @@ async function predict(plan: Plan, task: TaskOf<'predict'>, inputs: ReductionInp
   const object = await inputs.object(blockTask(plan, task.needs, a, b));
   const heldOutSamples = countsFrom(await object.read(['counts'])).heldOutSamples;
   const input = { sources, targets, chosen, fitGram, fitCross, heldOutGram, heldOutCross, heldOutSamples };
-  return predictionMembers(predictUnits(input, settings.alphas));
+  return predictUnits(input, settings.alphas);
 }
 
 async function cluster(plan: Plan, task: TaskOf<'cluster'>, inputs: ReductionInputs): Promise<NpzMembers> {
@@ -265,7 +290,7 @@ async function open(
 
 async function stats(
   plan: Plan,
-  task: TaskOf<'predict' | 'cluster'>,
+  task: TaskOf<'predict' | 'predict-part' | 'cluster'>,
   inputs: ReductionInputs,
   network: number,
 ): Promise<UnitStats> {

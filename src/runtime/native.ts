@@ -64,7 +64,12 @@ export async function runNativeTask(env: Env, planHash: string, plan: Plan, task
     if (response.status === 200) {
       const figures = JSON.parse(response.headers.get(TASK_FIGURES) ?? '{}') as Partial<TaskFigures>;
       const bytes = Number(response.headers.get('content-length'));
-      return { object: response.body!, bytes, peakBytes: figures.peakBytes ?? null, computeSeconds: figures.seconds ?? null };
+      return {
+        object: response.body!,
+        bytes,
+        peakBytes: figures.peakBytes ?? null,
+        computeSeconds: figures.seconds ?? null,
+      };
     }
     // what was there a moment ago had to make room for others
     if (response.status !== 424 || given === MOST_GIVEN) throw await errorOf(response, task);

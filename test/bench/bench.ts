@@ -42,28 +42,27 @@ if (unknown.length > 0) {
 const fixtures = new Fixtures();
 mkdirSync(fixtures.folder, { recursive: true });
 const scratch = mkdtempSync(join(fixtures.folder, 'scratch-'));
-try {
-  say(`fixtures in ${fixtures.folder}`);
-  await buildBench();
-  const machine = describeMachine(await fixtures.peerVersions());
-  const measured: Result[] = [];
-  for (const row of ROWS) {
-    if (names.length > 0 && !names.includes(row.name)) continue;
-    measured.push(await measure(row, { fixtures, scratch, quick: options.quick, say }));
-  }
-  // rows that weren't asked for stay as they were
-  const before = options.quick ? [] : (readResults()?.rows ?? []);
-  const rows = ROWS.flatMap(({ name }) => [...measured, ...before].find((result) => result.name === name) ?? []);
-  const results: Results = { machine, rows };
-  if (!options.quick) {
-    await drawPoints(measured);
-    await writeResults(results);
-  }
-  const shown: Results = { machine, rows: measured };
-  process.stdout.write(`${options.json ? JSON.stringify(shown, null, 1) : overview(shown)}\n`);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+say(`fixtures in ${fixtures.folder}`);
+await buildBench();
+const machine = describeMachine(await fixtures.peerVersions());
+const measured: Result[] = [];
+for (const row of ROWS) {
+  if (names.length > 0 && !names.includes(row.name)) continue;
+  measured.push(await measure(row, { fixtures, scratch, quick: options.quick, say }));
 }
+// rows that weren't asked for stay as they were, where they are of this machine and these versions
+const earlier = options.quick ? null : readResults();
+const before = JSON.stringify(earlier?.machine) === JSON.stringify(machine) ? earlier!.rows : [];
+const rows = ROWS.flatMap(({ name }) => [...measured, ...before].find((result) => result.name === name) ?? []);
+const results: Results = { machine, rows };
+if (!options.quick) {
+  await drawPoints(measured);
+  await writeResults(results);
+}
+const shown: Results = { machine, rows: measured };
+process.stdout.write(`${options.json ? JSON.stringify(shown, null, 1) : overview(shown)}\n`);
 
 async function measure(row: Row, context: RowContext): Promise<Result> {
   const [load, started] = [loadavg()[0]!, performance.now()];

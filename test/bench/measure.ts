@@ -35,10 +35,14 @@ export async function run(
   const started = performance.now();
   const stdout = await new Promise<string>((resolve, reject) => {
     const options = { maxBuffer: 2 ** 30, env: { ...process.env, ...env } };
-    execFile(program, args, options, (error, text, stderr) => {
+    const child = execFile(program, args, options, (error, text, stderr) => {
+      process.off('exit', end);
       if (error) reject(new Failed([program, ...args].join(' '), error.code ?? error.signal, stderr));
       else resolve(text);
     });
+    // nothing outlives the bench
+    const end = (): void => void child.kill();
+    process.on('exit', end);
   });
   const seconds = (performance.now() - started) / 1000;
   const after = childrenCpu();
@@ -75,12 +79,10 @@ export function medianRatio(ours: readonly number[], theirs: readonly number[]):
   return median(ours.map((value, round) => value / theirs[round]!));
 }
 
-/** The median ratio of CPU seconds as text, empty where they are unknown. */
-export function cpuRatio(ours: readonly Cost[], theirs: readonly Cost[]): string {
-  const known = [...ours, ...theirs].every(({ cpuSeconds }) => cpuSeconds !== null);
-  if (!known) return '';
-  const of = (costs: readonly Cost[]): number[] => costs.map(({ cpuSeconds }) => cpuSeconds!);
-  return medianRatio(of(ours), of(theirs)).toFixed(2);
+/** The median CPU seconds; empty where they are unknown. */
+export function cpuOf(costs: readonly Cost[]): number | '' {
+  const known = costs.flatMap(({ cpuSeconds }) => cpuSeconds ?? []);
+  return known.length < costs.length ? '' : median(known);
 }
 
 // proc(5): fields 16 and 17 of stat, in hundredths of a second on every Linux that Node runs on

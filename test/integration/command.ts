@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nativeLoads } from '../../src/compute/native.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const PIPELINES = join(ROOT, 'pipelines');
@@ -69,6 +70,16 @@ export type { RunReport as RunAnswer } from '../../src/cli/run.ts';
 /** What makes `run` and `plan` compute in the Worker, or natively. */
 export const ISOLATE = ['--compute', 'isolate'] as const;
 export const NATIVE = ['--compute', 'native'] as const;
+
+/** Name and version of native ONNX Runtime, null where it doesn't load on this machine; then its tests are skipped. */
+export const NATIVE_VERSION = await nativeLoads();
+if (NATIVE_VERSION === null)
+  process.stderr.write('onnxruntime-node does not load here: native compute is not tested\n');
+/** The providers there are here, and what makes a command use them. */
+export const PROVIDERS = [
+  { provider: 'isolate', compute: ISOLATE },
+  ...(NATIVE_VERSION === null ? [] : [{ provider: 'native', compute: NATIVE }]),
+];
 
 /** The child processes of a command that compute natively: their process ids; Linux. */
 export function childrenOf({ child }: Running): number[] {

@@ -2,10 +2,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { nativeLoads } from '../../src/compute/native.ts';
 import { BUDGETS } from '../../src/plan/providers.ts';
 import type { ProviderName } from '../../src/plan/providers.ts';
-import { pipelineText, runJson, temporaryFolder } from './command.ts';
+import { NATIVE_VERSION, pipelineText, runJson, temporaryFolder } from './command.ts';
 import type { RunAnswer } from './command.ts';
 
 interface RunRecord {
@@ -16,7 +15,6 @@ interface RunRecord {
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
-const native = await nativeLoads();
 
 async function record(rows: number, provider: ProviderName): Promise<RunRecord> {
   const name = `${provider}-${rows}`;
@@ -53,7 +51,7 @@ describe.runIf(process.platform === 'linux')('memory', () => {
     }
   });
 
-  it.runIf(native !== null)('native: nor does that of a child process, task by task', async () => {
+  it.runIf(NATIVE_VERSION !== null)('native: nor does that of a child process, task by task', async () => {
     const [small, large] = [await record(2_000, 'native'), await record(10_000, 'native')];
     const peak = (run: RunRecord): number => Math.max(...activations(run).map(({ peakBytes }) => peakBytes));
     expect(activations(small).length).toBeGreaterThan(1);

@@ -6,13 +6,13 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSyn
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { processesMarked } from '../../src/cli/state.ts';
-import { nativeLoads } from '../../src/compute/native.ts';
 import { readNpy } from '../../src/numeric/npy.ts';
 import type { Plan } from '../../src/plan/plan.ts';
 import {
   childrenOf,
   ISOLATE,
   NATIVE,
+  NATIVE_VERSION,
   objectsIn,
   pipelineText,
   ROOT,
@@ -23,9 +23,6 @@ import {
   until,
 } from './command.ts';
 import type { RunAnswer } from './command.ts';
-
-const native = await nativeLoads();
-if (native === null) console.warn('native compute is not tested: onnxruntime-node does not load on this machine');
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -60,7 +57,7 @@ const alive = (pids: readonly number[]): number[] =>
 /** Objects in the bucket when a blow falls: beyond inputs and the pilot, before the last activation. */
 const MIDDLE = 15;
 
-describe.runIf(native !== null && process.platform === 'linux')('native compute', () => {
+describe.runIf(NATIVE_VERSION !== null && process.platform === 'linux')('native compute', () => {
   let reference: RunAnswer;
   beforeAll(async () => {
     reference = await runJson<RunAnswer>(argumentsOf('reference'));
@@ -68,7 +65,7 @@ describe.runIf(native !== null && process.platform === 'linux')('native compute'
 
   it('is what runs where nobody asked for another, and says so', async () => {
     const plan = await runJson<Plan>(['plan', file, '--state', state('reference')]);
-    expect(plan.providers).toEqual([{ name: 'native', version: native }]);
+    expect(plan.providers).toEqual([{ name: 'native', version: NATIVE_VERSION }]);
     expect(plan.sets[0]!.why).toBe('asked for native');
     const record = JSON.parse(readFileSync(join(folder.path, 'out-reference/run.json'), 'utf8')) as {
       providers: unknown;

@@ -6,18 +6,16 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { nativeLoads } from '../../src/compute/native.ts';
 import { readNpy, writeNpy } from '../../src/numeric/npy.ts';
 import { parseModel } from '../../src/onnx/model.ts';
 import { tapModel } from '../../src/onnx/tap.ts';
 import { loadWasmRuntime } from '../../src/onnx/wasm.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import { ISOLATE, NATIVE, ROOT, run, runJson, temporaryFolder } from './command.ts';
+import { ISOLATE, PROVIDERS, ROOT, run, runJson, temporaryFolder } from './command.ts';
 import type { RunAnswer } from './command.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
-const native = await nativeLoads();
 const modelPath = (name: string): string => join(ROOT, 'test/reference/models', `${name}.onnx`);
 const wasm = join(ROOT, 'dist/ort-wasm-simd-threaded.wasm');
 
@@ -180,9 +178,9 @@ describe.each(CASES)('$name', (testCase) => {
 });
 
 describe('weights in files beside the model', () => {
-  it.each([['isolate', ISOLATE], ...(native === null ? [] : [['native', NATIVE] as const])])(
-    '%s: are read for the taps that need them, and change nothing',
-    async (provider, compute) => {
+  it.each(PROVIDERS)(
+    '$provider: are read for the taps that need them, and change nothing',
+    async ({ provider, compute }) => {
       // `conv_outside` is `conv` with its weights in files that happen to be copies of it
       for (const name of ['conv_outside.onnx', 'conv.onnx', 'side.bin', 'head/conv.onnx']) {
         mkdirSync(join(folder.path, 'outside/head'), { recursive: true });

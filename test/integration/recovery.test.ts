@@ -31,7 +31,7 @@ const runArguments = (name: string): string[] => [
 beforeAll(async () => {
   writeFileSync(
     file,
-    pipelineText('fashion-mnist.yaml', (text) => `${text.replace(/rows: 10000/, 'rows: 3000')}\nshard: { rows: 50 }\n`),
+    pipelineText('fashion-mnist.yaml', (text) => `${text.replace(/rows: 10000/, 'rows: 1000')}\nshard: { rows: 25 }\n`),
   );
   reference = await runJson<RunAnswer>(runArguments('reference'));
   plan = await runJson<Plan>(['plan', file, '--state', state('reference'), ...ISOLATE]);
@@ -43,8 +43,8 @@ const KILLS: { signal: NodeJS.Signals; objects: number }[] = [
   { signal: 'SIGKILL', objects: 7 },
   { signal: 'SIGHUP', objects: 15 },
   { signal: 'SIGKILL', objects: 40 },
-  { signal: 'SIGKILL', objects: 71 },
-  { signal: 'SIGHUP', objects: 100 },
+  { signal: 'SIGKILL', objects: 60 },
+  { signal: 'SIGHUP', objects: 85 },
 ];
 
 describe('five kills at seeded moments', () => {

@@ -6,11 +6,10 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nativeLoads } from '../../src/compute/native.ts';
 import { readNpy, writeNpy } from '../../src/numeric/npy.ts';
 import { constantField, FLOAT32, INPUT, modelFrom, nodeField, OUTPUT, valueField } from '../../src/onnx/build.ts';
 import type { Plan } from '../../src/plan/plan.ts';
-import { ISOLATE, NATIVE, run, runJson, temporaryFolder } from './command.ts';
+import { ISOLATE, NATIVE, NATIVE_VERSION, run, runJson, temporaryFolder } from './command.ts';
 import type { RunAnswer } from './command.ts';
 
 const UNITS = 2100;
@@ -18,9 +17,6 @@ const FEATURES = 12;
 const ROWS = 60;
 const TARGETS = 8;
 const ALPHAS = [0.5, 0.3];
-const native = await nativeLoads();
-if (native === null) console.warn('wide layers are not tested: onnxruntime-node does not load on this machine');
-
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 const out = join(folder.path, 'out');
@@ -110,7 +106,7 @@ cluster: false
   );
 });
 
-describe.runIf(native !== null)('a layer of 2,100 units and 60 images', () => {
+describe.runIf(NATIVE_VERSION !== null)('a layer of 2,100 units and 60 images', () => {
   beforeAll(async () => {
     await runJson<RunAnswer>(['run', file, '--state', state, '--out', out, ...NATIVE]);
   });

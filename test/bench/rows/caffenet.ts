@@ -1,5 +1,5 @@
 /** The paper's network, conv1–5, two of them: heavy forwards and products, then predictions. */
-import { alternate, cpuRatio, median, medianRatio, secondsOf } from '../measure.ts';
+import { alternate, cpuOf, median, medianRatio, secondsOf } from '../measure.ts';
 import { runOurs } from '../ours.ts';
 import { atMost, table } from '../row.ts';
 import type { Line, Row } from '../row.ts';
@@ -25,10 +25,10 @@ export const caffenet: Row = {
       lines.push(atMost(`CaffeNet conv1–5 pair, 256 images, ${what}, native ÷ peer`, ratio, aim));
       details.push(
         table(
-          [what, 'seconds', 'CPU ratio'],
+          [what, 'seconds', 'of CPU'],
           [
-            ['ours', median(secondsOf(own)), cpuRatio(own, peer)],
-            ['peer', median(secondsOf(peer)), ''],
+            ['ours', median(secondsOf(own)), cpuOf(own)],
+            ['peer', median(secondsOf(peer)), cpuOf(peer)],
           ],
         ),
         jobDetails(own[0]!, peer[0]!.answer),

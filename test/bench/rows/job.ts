@@ -1,6 +1,6 @@
 /** The whole job on the shipped pair: what somebody waits for who runs the demo, and what the peer takes for it. */
 import { join } from 'node:path';
-import { alternate, cpuRatio, median, medianRatio, secondsOf } from '../measure.ts';
+import { alternate, cpuOf, median, medianRatio, secondsOf } from '../measure.ts';
 import { ROOT, runOurs } from '../ours.ts';
 import { atMost, table } from '../row.ts';
 import type { Row } from '../row.ts';
@@ -21,10 +21,10 @@ export const job: Row = {
       lines: [atMost('whole job, 10,000 images, shipped pair, all stages, native ÷ peer', ratio, 0.5)],
       details: [
         table(
-          ['', 'seconds', 'CPU ratio'],
+          ['', 'seconds', 'of CPU'],
           [
-            ['ours', median(secondsOf(own)), cpuRatio(own, peer)],
-            ['peer', median(secondsOf(peer)), ''],
+            ['ours', median(secondsOf(own)), cpuOf(own)],
+            ['peer', median(secondsOf(peer)), cpuOf(peer)],
           ],
         ),
         jobDetails(own[0]!, peer[0]!.answer),

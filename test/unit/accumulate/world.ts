@@ -40,8 +40,7 @@ export async function makeWorld(
     value?: (row: number, index: number) => number;
   } = {},
 ): Promise<World> {
-  const count = layers[0]!.length;
-  const names = [...'abcdefgh'].slice(0, count);
+  const names = layers[0]!.map((_, network) => 'abcdefgh'[network]!);
   // where each tap stands in a row
   const starts: number[][] = [];
   let rowSize = 0;

@@ -189,7 +189,7 @@ describe('correlateLayer(groups, units, means, blocks, fitGroups, product)', () 
   it.each(['moments', 'rows'] as const)('gives each block alone what it gives all at once: %s', async (form) => {
     const units = layerUnits([0, 2, 3], [4, 3, 5]);
     const samples = world(40, 12);
-    const means = new Array<number>(12).fill(1);
+    const means = Array.from({ length: 12 }, () => 1);
     const groups = split(samples, [10, 20, 10]);
     const all = await correlate(groups, units, means, 2, form);
     for (const [i, j] of blocksOf(units)) {
