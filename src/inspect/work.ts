@@ -11,9 +11,14 @@ export interface WorkPart {
   /** Indices into the inspection's `taps`, ascending; never empty. */
   taps: number[];
   weightsBytes: number;
+  /** Of which are factors of matrix products, which ONNX Runtime keeps once more, packed. */
+  packedBytes: number;
   /** Floating point operations for one row of the input, rounded up; see {@link nodeFlops}. */
   flops: number;
 }
+
+/** Operators whose constant factor is packed when a session is made (ONNX Runtime 1.30, PrePack). */
+const PACKING: ReadonlySet<string> = new Set(['Gemm', 'MatMul', 'LSTM', 'GRU']);
 
 /** Dims of a value by name; null where it has none (a sequence) or none were measured. */
 export type DimsOf = (value: string) => readonly number[] | null;
@@ -31,14 +36,23 @@ export function workParts(model: OnnxModel, values: readonly string[], dimsOf: D
   });
 
   const parts = new Map<string, WorkPart>();
-  const add = (part: object, weightsBytes: number, flops: number): void => {
+  const add = (part: object, weightsBytes: number, packedBytes: number, flops: number): void => {
     const taps = needs.get(part);
     if (taps === undefined) return;
-    const sum = parts.get(taps.join()) ?? { taps, weightsBytes: 0, flops: 0 };
-    parts.set(taps.join(), { taps, weightsBytes: sum.weightsBytes + weightsBytes, flops: sum.flops + flops });
+    const sum = parts.get(taps.join()) ?? { taps, weightsBytes: 0, packedBytes: 0, flops: 0 };
+    parts.set(taps.join(), {
+      taps,
+      weightsBytes: sum.weightsBytes + weightsBytes,
+      packedBytes: sum.packedBytes + packedBytes,
+      flops: sum.flops + flops,
+    });
   };
-  for (const node of model.nodes) add(node, node.tensorBytes, nodeFlops(node, dimsOf));
-  for (const initializer of model.initializers) add(initializer, initializer.sizeBytes, 0);
+  const factors = new Set(model.nodes.flatMap(({ opType, inputs }) => (PACKING.has(opType) ? inputs.slice(0, 2) : [])));
+  for (const node of model.nodes) add(node, node.tensorBytes, 0, nodeFlops(node, dimsOf));
+  for (const initializer of model.initializers) {
+    const { name, sizeBytes } = initializer;
+    add(initializer, sizeBytes, factors.has(name) ? sizeBytes : 0, 0);
+  }
   return [...parts.values()].map((part) => ({ ...part, flops: Math.ceil(part.flops / rows) }));
 }
 

@@ -7,7 +7,7 @@ import { positionCount } from './layers.ts';
 import type { PlannedLayer } from './layers.ts';
 import type { PlannedData } from './plan.ts';
 import type { ProviderName } from './providers.ts';
-import { productSamples, weightsOf } from './work.ts';
+import { packedOf, productSamples, weightsOf } from './work.ts';
 
 /** What an activation task's memory follows from. */
 export interface ActivationLoad {
@@ -21,8 +21,15 @@ export interface ActivationLoad {
   pilot: boolean;
 }
 
-/** Bytes a loaded model takes per byte of its weights. Isolate: AlexNet and ViT-B/32, onnxruntime-web 1.30. */
-const LOADED_PER_WEIGHT: Readonly<Record<ProviderName, number>> = { isolate: 2.2, native: 1.1 };
+/**
+ * Bytes a loaded model takes per byte of its weights, and of those that are packed. Isolate: AlexNet and ViT-B/32, whose
+ * weights are nearly all packed, 2.2; CaffeNet conv1–5, whose aren't, 1.1; onnxruntime-web 1.30. Native: CaffeNet with
+ * its 4,096-unit layers and ResNet-50, onnxruntime-node 1.30, which drops what it packed.
+ */
+const LOADED: Readonly<Record<ProviderName, { weight: number; packed: number }>> = {
+  isolate: { weight: 1.1, packed: 1.1 },
+  native: { weight: 1.1, packed: 0 },
+};
 /** Samples of a buffer that only sums or transposes. */
 const SMALL_BUFFER = 1024;
 const MIB = 2 ** 20;
@@ -44,7 +51,8 @@ export function activationBytes({ models, data, layers, set, rows, pilot }: Acti
   const isolate = provider === 'isolate';
   const batch = Math.min(set.batch, rows);
   const weights = networks.map((n) => weightsOf(models[n]!, set.layers));
-  const loaded = LOADED_PER_WEIGHT[provider] * sum(weights);
+  const packed = sum(networks.map((n) => packedOf(models[n]!, set.layers)));
+  const loaded = LOADED[provider].weight * sum(weights) + LOADED[provider].packed * packed;
   // while a model is opened its file and the pruned graph are there too
   const opening = loaded + Math.max(...networks.map((n, at) => models[n]!.sizeBytes + weights[at]!));
   const running = Math.max(
@@ -71,7 +79,7 @@ export function activationBytes({ models, data, layers, set, rows, pilot }: Acti
     // operands are copied into wasm; natively only the packed panels and the result are new
     if (!small) product = Math.max(product, 4 * units * Math.min(units, 256) + (isolate ? 8 : 1) * (units + 1) * held);
   }
-  const busy = loaded + running + inputs + (isolate ? 2 : 1) * taps + buffers + parts + product;
+  const busy = loaded + running + inputs + taps + buffers + parts + product;
   const writing = loaded + parts * (isolate ? 2 : 1) + buffers;
   const base = isolate ? 0 : NATIVE_BASE.activation;
   return Math.ceil(base + Math.max(opening, busy, writing));

@@ -24,6 +24,11 @@ export function weightsOf(model: ModelInspection, layers: readonly number[]): nu
   return partsOf(model, layers).reduce((sum, part) => sum + part.weightsBytes, 0);
 }
 
+/** Bytes of the weights that are kept a second time, packed. */
+export function packedOf(model: ModelInspection, layers: readonly number[]): number {
+  return partsOf(model, layers).reduce((sum, part) => sum + part.packedBytes, 0);
+}
+
 function partsOf({ parts }: ModelInspection, layers: readonly number[]): ModelInspection['parts'] {
   return parts.filter((part) => part.taps.some((tap) => layers.includes(tap)));
 }

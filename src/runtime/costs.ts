@@ -6,8 +6,9 @@ import type { Plan, TaskKind } from '../plan/plan.ts';
 import type { RunCosts, StageCost } from '../report/costs.ts';
 import type { TaskRecord } from './protocol.ts';
 
-/** The pilot is an activation to whoever reads the page. */
-const stageOf = (kind: TaskKind): string => (kind === 'pilot' ? 'activate' : kind);
+/** To whoever reads the page the pilot is an activation, and part of a prediction a prediction. */
+const stageOf = (kind: TaskKind): string =>
+  kind === 'pilot' ? 'activate' : kind === 'predict-part' ? 'predict' : kind;
 
 /** The costs of a plan whose tasks were computed as `records` tell; null where the plan has no forecast. */
 export function costsOf(plan: Plan, records: readonly TaskRecord[]): RunCosts | null {

@@ -7,6 +7,7 @@ import type { ActivationTask } from '../accumulate/accumulate.ts';
 import { meansFrom } from '../accumulate/pilot.ts';
 import { openNetworks } from '../activate/activate.ts';
 import type { OpenNetworks } from '../activate/activate.ts';
+import { collectGarbage } from '../numeric/garbage.ts';
 import { openNpz } from '../numeric/npz.ts';
 import type { NpzMembers, NpzObject } from '../numeric/npz.ts';
 import type { RangeSource } from '../numeric/range.ts';
@@ -76,8 +77,8 @@ export class TaskRunner {
       this.#networks = undefined;
       await before?.value.close();
       this.#networks = { key, value: await openNetworks(plan, task.set, this.runtime, inputs) };
-      // the files the sessions were made from, where a process may be asked to collect garbage
-      (globalThis as { gc?: () => void }).gc?.();
+      // the files that the sessions were made from
+      collectGarbage();
     }
     return this.#networks.value;
   }

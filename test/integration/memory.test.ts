@@ -16,12 +16,12 @@ interface RunRecord {
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-async function record(rows: number, provider: ProviderName): Promise<RunRecord> {
+async function record(rows: number, provider: ProviderName, more = ''): Promise<RunRecord> {
   const name = `${provider}-${rows}`;
   const file = join(folder.path, `${name}.yaml`);
   writeFileSync(
     file,
-    pipelineText('fashion-mnist.yaml', (text) => text.replace(/rows: 10000/, `rows: ${rows}`)),
+    pipelineText('fashion-mnist.yaml', (text) => `${text.replace(/rows: 10000/, `rows: ${rows}`)}\n${more}\n`),
   );
   const out = join(folder.path, `out-${name}`);
   const state = join(folder.path, `state-${name}`);
@@ -52,13 +52,19 @@ describe.runIf(process.platform === 'linux')('memory', () => {
   });
 
   it.runIf(NATIVE_VERSION !== null)('native: nor does that of a child process, task by task', async () => {
-    const [small, large] = [await record(2_000, 'native'), await record(10_000, 'native')];
+    const [small, large] = [
+      await record(2_000, 'native', 'shard: { rows: 100 }'),
+      await record(10_000, 'native', 'shard: { rows: 100 }'),
+    ];
     const peak = (run: RunRecord): number => Math.max(...activations(run).map(({ peakBytes }) => peakBytes));
     expect(activations(small).length).toBeGreaterThan(1);
     expect(Math.min(...activations(small).map(({ peakBytes }) => peakBytes))).toBeGreaterThan(0);
-    // 100 rows a task, or 500
+    // tasks of one size, 20 of them or 100, in the same children: what one leaves behind would add up
     expect(peak(large) / peak(small)).toBeLessThanOrEqual(1.1);
-    const { allowedBytes } = BUDGETS.native;
-    for (const { peakBytes } of [...small.computed, ...large.computed]) expect(peakBytes).toBeLessThan(allowedBytes);
+    // what is reserved is a bare process; garbage that V8 has not collected yet has room beside it
+    const { reservedBytes } = BUDGETS.native;
+    for (const { peakBytes, projectedBytes } of [...activations(small), ...activations(large)]) {
+      expect(peakBytes).toBeLessThanOrEqual(projectedBytes + reservedBytes);
+    }
   });
 });

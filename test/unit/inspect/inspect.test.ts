@@ -191,9 +191,9 @@ describe('a network with large weights', () => {
     // x, r and y, and of two rows' three dims, whose type isn't known, the half
     expect(inspection.peakActivationBytes).toBe(3 * 4 * 512 + (3 * 4) / 2);
     expect(inspection.parts).toEqual([
-      { taps: [0, 1], weightsBytes: 2 ** 20, flops: 2 * 512 * 512 + 512 },
+      { taps: [0, 1], weightsBytes: 2 ** 20, packedBytes: 2 ** 20, flops: 2 * 512 * 512 + 512 },
       // 3 values sliced and cast for 2 rows
-      { taps: [1], weightsBytes: 2 ** 18 + 16, flops: 512 + 3 },
+      { taps: [1], weightsBytes: 2 ** 18 + 16, packedBytes: 0, flops: 512 + 3 },
     ]);
   });
 

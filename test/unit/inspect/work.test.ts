@@ -16,14 +16,15 @@ describe('parts', () => {
     const { parts } = await inspect(fixture('conv'), ['/fc', '/conv1/relu', 'side', '/conv1/conv_out']);
     // products 2 × values made × values summed; others one for each value made
     expect(parts).toEqual([
-      { taps: [0, 1, 2, 3], weightsBytes: 4 * (4 * 27 + 4), flops: 2 * (4 * 64) * 27 },
-      { taps: [0, 1, 2], weightsBytes: 0, flops: 4 * 64 },
+      { taps: [0, 1, 2, 3], weightsBytes: 4 * (4 * 27 + 4), packedBytes: 0, flops: 2 * (4 * 64) * 27 },
+      { taps: [0, 1, 2], weightsBytes: 0, packedBytes: 0, flops: 4 * 64 },
       {
         taps: [0],
         weightsBytes: 4 * (5 * 36 + 5 + 6 * 80 + 6 + 1),
+        packedBytes: 4 * 6 * 80,
         flops: 4 * 16 + 2 * (5 * 16) * 36 + 5 * 16 + 80 + 2 * 6 * 80,
       },
-      { taps: [2], weightsBytes: 4 * (2 * 4 + 1), flops: 2 * (2 * 64) * 4 },
+      { taps: [2], weightsBytes: 4 * (2 * 4 + 1), packedBytes: 0, flops: 2 * (2 * 64) * 4 },
     ]);
   });
 
@@ -46,7 +47,7 @@ describe('parts', () => {
 
   test('name each tap of one value, and are left out where no taps were asked for', async () => {
     const { parts } = await inspect(fixture('unnamed'), ['r', 'r']);
-    expect(parts).toEqual([{ taps: [0, 1], weightsBytes: 0, flops: 3 }]);
+    expect(parts).toEqual([{ taps: [0, 1], weightsBytes: 0, packedBytes: 0, flops: 3 }]);
     expect((await inspect(fixture('unnamed'))).parts).toEqual([]);
   });
 
@@ -87,8 +88,8 @@ describe('flops and work buffers', () => {
   test('of token products, each value made by a sum over the last axis', async () => {
     const { parts } = await inspect(fixture('tokens'), ['proj', 'out']);
     expect(parts).toEqual([
-      { taps: [0, 1], weightsBytes: 4 * 42, flops: 2 * 35 * 6 },
-      { taps: [1], weightsBytes: 4 * (7 + 21), flops: 35 + 35 + 2 * 15 * 7 },
+      { taps: [0, 1], weightsBytes: 4 * 42, packedBytes: 4 * 42, flops: 2 * 35 * 6 },
+      { taps: [1], weightsBytes: 4 * (7 + 21), packedBytes: 4 * 21, flops: 35 + 35 + 2 * 15 * 7 },
     ]);
   });
 

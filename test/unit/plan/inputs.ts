@@ -40,7 +40,12 @@ export function inspection(
     rows: 2,
     externalData: [],
     weightsBytes: weights,
-    parts: weightsBytes.map((bytes, tap) => ({ taps: [tap], weightsBytes: bytes, flops: 1_000_000 })),
+    parts: weightsBytes.map((bytes, tap) => ({
+      taps: [tap],
+      weightsBytes: bytes,
+      packedBytes: bytes,
+      flops: 1_000_000,
+    })),
     peakActivationBytes: 10_000,
     workspaceBytes: 5_000,
     taps,

@@ -35,7 +35,14 @@ function expectWhole(plan: Plan): void {
   }
   // every block that an alignment reads is made by a task it needs
   for (const task of plan.tasks) {
-    if (task.kind !== 'match' && task.kind !== 'predict' && task.kind !== 'cluster') continue;
+    if (!['match', 'predict-part', 'predict', 'cluster'].includes(task.kind) || !('pair' in task)) continue;
+    // joined of parts of the same prediction, which read the blocks
+    const joined = task.needs.map((need) => plan.tasks[need]!).filter((need) => need.kind === 'predict-part');
+    if (joined.length > 0) {
+      expect(task.kind).toBe('predict');
+      expect(joined.map(({ part }) => part)).toEqual(Array.from({ length: joined[0]!.parts }, (_, part) => part));
+      continue;
+    }
     const made = task.needs.flatMap((need) => {
       const needed = plan.tasks[need]!;
       return needed.kind === 'correlate' && needed.layer === task.layer ? needed.blocks.map(String) : [];
@@ -43,7 +50,7 @@ function expectWhole(plan: Plan): void {
     const { a, b } = plan.pairs[task.pair]!;
     expect(made).toContain(`${a},${b}`);
     if (task.kind === 'cluster') expect(made).toEqual(expect.arrayContaining([`${a},${a}`, `${b},${b}`]));
-    if (task.kind === 'predict') {
+    if (task.kind === 'predict' || task.kind === 'predict-part') {
       const from = task.direction === 'aToB' ? a : b;
       expect(made).toContain(`${from},${from}`);
     }
@@ -109,7 +116,7 @@ describe('chooseSets(inputs, choice)', () => {
       sizeBytes: 10 * MIB,
       weightsBytes: 10 * MIB,
       // both layers need the same weights
-      parts: [{ taps: [0, 1], weightsBytes: 10 * MIB, flops: 1_000 }],
+      parts: [{ taps: [0, 1], weightsBytes: 10 * MIB, packedBytes: 10 * MIB, flops: 1_000 }],
     });
     const plan = await planOf('', { models: ['a', 'b', 'c', 'd'].map(shared) });
     expect(setsOf(plan)).toEqual(plan.pairs.map(({ a, b }) => [[a, b], [0, 1], 'isolate']));
