@@ -3,7 +3,7 @@
  * Guarantees: every tap has the planned shape, rows stand in order, and nothing of a padded row is left.
  */
 import { PipelineError } from '../errors.ts';
-import { collectGarbage } from '../numeric/garbage.ts';
+import { collectYoungGarbage } from '../numeric/garbage.ts';
 import type { RangeSource } from '../numeric/range.ts';
 import { inlineExternal } from '../onnx/external.ts';
 import { parseModel } from '../onnx/model.ts';
@@ -16,7 +16,7 @@ import { requireFiniteRows, rowPreparer } from './prepare.ts';
 import type { RowPreparer } from './prepare.ts';
 
 /** Batches between collections of garbage, where the process allows them. */
-const COLLECT_EVERY = 8;
+const COLLECT_EVERY = 4;
 
 /** The probe data of a task. */
 export interface ProbeRows {
@@ -88,7 +88,7 @@ export async function* activateShard(
 ): AsyncGenerator<TapBatch> {
   const { networks: indices, layers, batch } = plan.sets[set]!;
   for (const [turn, pieces] of batchesOf(ranges, batch).entries()) {
-    if (turn % COLLECT_EVERY === COLLECT_EVERY - 1) collectGarbage();
+    if (turn % COLLECT_EVERY === COLLECT_EVERY - 1) collectYoungGarbage();
     const { bytes, rows } = await readPieces(plan, pieces, source);
     const prepared = new Map<string, Float32Array>();
     const outputs: Record<string, FloatTensor>[] = [];

@@ -38,7 +38,7 @@ export type ChildMessage =
   { ready: { version: string } } | { answer: { done: JobDone } | { error: ErrorRecord } | { renew: true } };
 
 /** What a child may hold of other tasks when it starts one that doesn't use it. */
-const KEPT_BYTES = 64 * 2 ** 20;
+const KEPT_BYTES = 48 * 2 ** 20;
 
 /** A runtime that is loaded, and what runs tasks in it. */
 export interface LoadedRunner {
@@ -72,6 +72,8 @@ export function jobRunner(
   let kept: string | undefined;
   return async (job) => {
     globalThis.gc?.();
+    // the memory of freed arrays is given back beside this thread
+    await new Promise((resolve) => setImmediate(resolve));
     const counted = resetPeak() && idleBytes !== null;
     const begun = performance.now();
     const inputs = await openInputs(job);
@@ -87,7 +89,8 @@ export function jobRunner(
         throw new PipelineError('usage', `expected a task below ${plan.tasks.length}; found ${job.task}`);
       const sessions = isActivation(task) ? `${job.planHash} ${task.set}` : '';
       const held = idleBytes === null ? 0 : residentBytes('self')! - idleBytes;
-      if (kept !== undefined && kept !== sessions && held > KEPT_BYTES) return null;
+      const uses = sessions !== '' && kept === sessions;
+      if (kept !== undefined && !uses && held > KEPT_BYTES) return null;
       kept = sessions;
       bytes = await writeObject(job.resultPath, await runner.run(job.planHash, plan, task, inputs));
     } finally {
