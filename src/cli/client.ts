@@ -8,7 +8,7 @@ import type { Plan, TaskKind } from '../plan/plan.ts';
 import type { FileEntry, RunStatus } from '../runtime/protocol.ts';
 import type { Engine } from './engine.ts';
 import type { Prepared } from './prepare.ts';
-import type { ProgressDisplay } from './progress.ts';
+import type { PlannedKind, ProgressDisplay } from './progress.ts';
 
 const POLL_MS = 150;
 
@@ -52,7 +52,7 @@ export async function follow(
   signal: AbortSignal,
   soFar: RunSoFar,
 ): Promise<RunStatus> {
-  const planned = tasksByKind(plan);
+  const planned = plannedKinds(plan);
   let toldReused = false;
   for (;;) {
     const status = await engine.json<RunStatus>(`/runs/${run}/attempts/${attempt}`);
@@ -90,6 +90,17 @@ export async function writeResults(
     write(path, bytes);
   }
   return warnings;
+}
+
+// what progress is told against
+function plannedKinds(plan: Plan): Map<TaskKind, PlannedKind> {
+  return new Map(
+    [...tasksByKind(plan)].map(([kind, tasks]) => {
+      const own = plan.forecast?.kinds.filter((entry) => entry.kind === kind) ?? [];
+      const seconds = own.reduce((sum, entry) => sum + entry.seconds, 0);
+      return [kind, { tasks, seconds: own.length > 0 ? seconds / tasks : null }];
+    }),
+  );
 }
 
 /** How many tasks of each kind a plan has, in plan order. */

@@ -4,13 +4,19 @@ import type { ProgressSummary } from '../runtime/protocol.ts';
 
 /** Plain lines come at most this often. */
 const PLAIN_EVERY_MS = 5_000;
-/** Seconds of a reduction task before any has run; soon replaced by what was measured. */
+/** Seconds of a task that was neither forecast nor measured yet. */
 const UNKNOWN_SECONDS = 0.05;
+
+/** Tasks of one kind, and the CPU seconds one of them is forecast to take; null: not forecast. */
+export interface PlannedKind {
+  tasks: number;
+  seconds: number | null;
+}
 
 export interface ProgressDisplay {
   /** A line that stays. */
   say(text: string): void;
-  update(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, number>): void;
+  update(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, PlannedKind>): void;
   /** Removes the live line. */
   end(): void;
 }
@@ -50,7 +56,7 @@ export function progressDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
 /** What one progress line says: tasks done, reused, and an estimate of the time left. */
 export function progressText(
   summary: ProgressSummary,
-  planned: ReadonlyMap<TaskKind, number>,
+  planned: ReadonlyMap<TaskKind, PlannedKind>,
   elapsedSeconds: number,
 ): string {
   const reused = summary.reused ?? 0;
@@ -60,7 +66,7 @@ export function progressText(
   if (reused > 0) parts.push(`${reused} reused`);
   if (done === summary.total) return [...parts, 'writing the report'].join(' · ');
   parts.push(stageOf(summary, planned));
-  if (summary.done > 0) parts.push(`about ${duration(secondsLeft(summary, planned))} left`);
+  if (summary.done > 0) parts.push(`about ${duration(secondsLeft(summary, planned, elapsedSeconds))} left`);
   parts.push(`${duration(elapsedSeconds)} so far`);
   return parts.join(' · ');
 }
@@ -73,23 +79,43 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-function stageOf(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, number>): string {
+function stageOf(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, PlannedKind>): string {
   const count = (kind: TaskKind): number => summary.computed.find((entry) => entry.kind === kind)?.tasks ?? 0;
-  const activations = planned.get('activate') ?? 0;
-  const reducing = (['merge', 'correlate', 'match', 'predict-part', 'predict', 'cluster'] as const).some((kind) => count(kind) > 0);
+  const activations = planned.get('activate')?.tasks ?? 0;
+  const reducing = (['merge', 'correlate', 'match', 'predict-part', 'predict', 'cluster'] as const).some(
+    (kind) => count(kind) > 0,
+  );
   return reducing || count('activate') >= activations ? 'reduce' : 'activate';
 }
 
-// tasks left of each kind, at the mean time of those of its kind; reused tasks are spread over the kinds in plan order
-function secondsLeft(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, number>): number {
+// tasks left of each kind: at the mean time of those of its kind, else at its forecast as far as forecasts were right;
+// as many at once as were so far. Reused tasks are spread over the kinds in plan order
+function secondsLeft(
+  summary: ProgressSummary,
+  planned: ReadonlyMap<TaskKind, PlannedKind>,
+  elapsedSeconds: number,
+): number {
+  let measured = 0;
+  let measuredOfForecast = 0;
+  let forecast = 0;
+  for (const { kind, tasks, seconds } of summary.computed) {
+    const expected = planned.get(kind)?.seconds ?? null;
+    measured += seconds;
+    if (expected === null) continue;
+    measuredOfForecast += seconds;
+    forecast += tasks * expected;
+  }
+  const slower = forecast > 0 ? measuredOfForecast / forecast : 1;
+  const atOnce = Math.max(1, measured / Math.max(elapsedSeconds, 1));
   let reused = summary.reused ?? 0;
   let seconds = 0;
-  for (const [kind, total] of planned) {
+  for (const [kind, { tasks: total, seconds: expected }] of planned) {
     const found = summary.computed.find((entry) => entry.kind === kind);
     const spared = Math.min(reused, total - (found?.tasks ?? 0));
     reused -= spared;
     const left = Math.max(0, total - spared - (found?.tasks ?? 0));
-    seconds += left * (found ? found.seconds / found.tasks : UNKNOWN_SECONDS);
+    const each = found ? found.seconds / found.tasks : expected === null ? UNKNOWN_SECONDS : expected * slower;
+    seconds += left * each;
   }
-  return seconds;
+  return seconds / atOnce;
 }

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { duration, progressText } from '../../../src/cli/progress.ts';
+import type { PlannedKind } from '../../../src/cli/progress.ts';
 import type { TaskKind } from '../../../src/plan/plan.ts';
 import type { ProgressSummary } from '../../../src/runtime/protocol.ts';
 
-const planned = new Map<TaskKind, number>([
-  ['pilot', 1],
-  ['activate', 20],
-  ['merge', 9],
+const planned = new Map<TaskKind, PlannedKind>([
+  ['pilot', { tasks: 1, seconds: null }],
+  ['activate', { tasks: 20, seconds: null }],
+  ['merge', { tasks: 9, seconds: null }],
 ]);
 const summary = (change: Partial<ProgressSummary>): ProgressSummary => ({
   attempt: 1,
@@ -31,6 +32,18 @@ describe('progressText(summary, planned, elapsedSeconds)', () => {
     // ten more of three seconds, and nine of a kind that is not known yet
     expect(progressText(summary({ done: 11, computed }), planned, 31)).toBe(
       '11/30 tasks · activate · about 31 s left · 31 s so far',
+    );
+  });
+
+  it('takes forecasts where nothing was measured, as slow as they turned out, and as many at once as ran so far', () => {
+    const forecast = new Map<TaskKind, PlannedKind>([
+      ['activate', { tasks: 10, seconds: 1 }],
+      ['predict', { tasks: 4, seconds: 5 }],
+    ]);
+    const computed: ProgressSummary['computed'] = [{ kind: 'activate', tasks: 10, seconds: 20 }];
+    // twice as slow as forecast, two at once: 4 × 5 × 2 / 2
+    expect(progressText(summary({ total: 14, done: 10, computed }), forecast, 10)).toBe(
+      '10/14 tasks · reduce · about 20 s left · 10 s so far',
     );
   });
 
