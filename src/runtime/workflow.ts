@@ -51,14 +51,14 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
 
     // what is there already, and whole: a damaged object is deleted here and made anew
     await step.do('begin', STEP, () => progress.begin(attempt, instance, plan.tasks.length).then(() => true));
-    let reused = 0;
+    const found: boolean[] = [];
     for (let from = 0; from < plan.tasks.length; from += VERIFY_TASKS_PER_STEP) {
-      reused += await step.do(`verify-${from}`, STEP, async () => {
-        const tasks = plan.tasks.slice(from, from + VERIFY_TASKS_PER_STEP);
-        const valid = await inParallel(tasks, (task) => verifyObject(BUCKET, task));
-        return valid.filter(Boolean).length;
-      });
+      const valid = await step.do(`verify-${from}`, STEP, () =>
+        inParallel(plan.tasks.slice(from, from + VERIFY_TASKS_PER_STEP), (task) => verifyObject(BUCKET, task)),
+      );
+      found.push(...valid);
     }
+    const reused = found.filter(Boolean).length;
     await step.do('reused', STEP, () => progress.setReused(attempt, reused).then(() => true));
 
     // work until nothing is absent, then the report; an object found damaged there is made anew first
@@ -67,22 +67,28 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
       return writeRunReport(BUCKET, planHash, plan, manifests, costsOf(plan, records));
     };
     for (let round = 0; ; round++) {
-      const failure = await this.#work(plan, parameters, step, round);
+      const failure = await this.#work(plan, parameters, step, round, round === 0 ? found : null);
       if (failure) return { error: failure };
       const manifests = await this.#reportLayers(plan, planHash, step, round);
       if (manifests) return step.do('report', STEP, () => writeReport(manifests));
     }
   }
 
-  // the loop: nothing is absent any more (null), or something failed
-  async #work(plan: Plan, parameters: RunParameters, step: WorkflowStep, round: number): Promise<ErrorRecord | null> {
+  // the loop: nothing is absent any more (null), or something failed; `found`: which objects were there just now
+  async #work(
+    plan: Plan,
+    parameters: RunParameters,
+    step: WorkflowStep,
+    round: number,
+    found: readonly boolean[] | null,
+  ): Promise<ErrorRecord | null> {
     let before = Infinity;
     let timedOut = false;
     for (let n = 0; ; n++) {
       // a time-out in which nothing was finished says that messages are lost: ask for open tasks too
       const [waited, limit] = [timedOut, before];
       const look = await step.do(`missing-${round}-${n}`, STEP, () =>
-        this.#look(plan, parameters, (absent) => waited && absent >= limit),
+        this.#look(plan, parameters, n === 0 ? found : null, (absent) => waited && absent >= limit),
       );
       if (look.failure) return look.failure;
       if (look.absent === 0) return null;
@@ -125,11 +131,16 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   }
 
   // which tasks have no object; puts a wave of those whose inputs are all there on the queue
-  async #look(plan: Plan, parameters: RunParameters, stalled: (absent: number) => boolean): Promise<Look> {
+  async #look(
+    plan: Plan,
+    parameters: RunParameters,
+    found: readonly boolean[] | null,
+    stalled: (absent: number) => boolean,
+  ): Promise<Look> {
     const { run, attempt, plan: planHash } = parameters;
     const progress = progressOf(this.env, run);
     const { failure } = await progress.summary();
-    const present = await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task));
+    const present = found ?? (await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task)));
     const absent = present.filter((is) => !is).length;
     if (failure || absent === 0) return { absent, enqueued: 0, failure };
     const ready = plan.tasks.flatMap((task, index) =>

@@ -19,6 +19,7 @@ export interface ComputedTask {
   id: string;
   kind: string;
   seconds: number;
+  computeSeconds?: number | null;
   peakBytes: number | null;
 }
 
@@ -89,6 +90,8 @@ export async function runInside<T>(...args: readonly (string | number)[]): Promi
 /** Σ of the seconds of a run's tasks by kind. */
 export function secondsByKind({ computed }: Pick<OurRun, 'computed'>): Record<string, number> {
   const sums: Record<string, number> = {};
-  for (const { kind, seconds } of computed) sums[kind] = (sums[kind] ?? 0) + seconds;
+  // what a task took by itself: natively its record's own seconds include the wait for a free child
+  for (const { kind, seconds, computeSeconds } of computed)
+    sums[kind] = (sums[kind] ?? 0) + (computeSeconds ?? seconds);
   return sums;
 }
