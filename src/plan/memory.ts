@@ -38,11 +38,14 @@ const MIB = 2 ** 20;
  * on the shipped pipeline, whose tasks are small. An isolate's stands among what is reserved.
  */
 const NATIVE_BASE = { activation: 80 * MIB, reduction: 16 * MIB };
-/** Pieces of an object that is read a few rows at a time (numeric/npz.ts). */
-const READING_BYTES = 24 * MIB;
+/**
+ * Pieces of objects, and arrays made of them, that are not collected yet, per byte read: group after group, or in one go
+ * (with what a kernel makes beside). Measured on CaffeNet and ResNet-50, 96 to 4,096 units.
+ */
+const GARBAGE = { groups: 0.7, atOnce: 2.5, mostBytes: 96 * MIB };
 
-function reductionBase(provider: ProviderName, readBytes: number): number {
-  return provider === 'native' ? NATIVE_BASE.reduction + Math.min(READING_BYTES, 3 * readBytes) : 0;
+function reductionBase(provider: ProviderName, readBytes: number, share: number): number {
+  return provider === 'native' ? NATIVE_BASE.reduction + Math.min(GARBAGE.mostBytes, share * readBytes) : 0;
 }
 
 /** The largest of: opening the last model, running a batch, writing the partial. */
@@ -94,7 +97,7 @@ export function partBytes(units: number, samples: number): number {
 export function mergeBytes(provider: ProviderName, parts: readonly { merged: number; largest: number }[]): number {
   const merged = sum(parts.map((part) => part.merged));
   const largest = sum(parts.map((part) => part.largest));
-  return reductionBase(provider, largest) + merged * (provider === 'isolate' ? 2 : 1) + largest;
+  return reductionBase(provider, largest, GARBAGE.groups) + merged * (provider === 'isolate' ? 2 : 1) + largest;
 }
 
 /** A block of correlations. */
@@ -109,11 +112,13 @@ export interface CorrelationLoad {
   blocks: readonly BlockLoad[];
   /** Samples of rows that are multiplied at a time; 0 where groups have moments. */
   rowSamples: number;
+  /** Bytes of all groups. */
+  readBytes: number;
   /** Whether rows are held out: then r of both parts is made. */
   heldOut: boolean;
 }
 
-export function correlationBytes({ provider, blocks, rowSamples, heldOut }: CorrelationLoad): number {
+export function correlationBytes({ provider, blocks, rowSamples, readBytes, heldOut }: CorrelationLoad): number {
   let sums = 0;
   let made = 0;
   let rows = 0;
@@ -126,13 +131,15 @@ export function correlationBytes({ provider, blocks, rowSamples, heldOut }: Corr
   // sums of two parts and of one group; then, block after block, r in their place; in an isolate the object too
   const adding = 3 * sums + rows;
   const making = provider === 'isolate' ? 2 * made : made + (heldOut ? 0 : sums);
-  return reductionBase(provider, sums) + Math.max(adding, making);
+  return reductionBase(provider, readBytes, GARBAGE.groups) + Math.max(adding, making);
 }
 
 /** Matching of p × q units. */
 export function matchBytes(provider: ProviderName, p: number, q: number): number {
   const between = 8 * p * q;
-  return reductionBase(provider, between) + between * (p > q ? 2 : 1) + 780 * Math.min(p, q) + 100 * (p + q);
+  return (
+    reductionBase(provider, between, GARBAGE.atOnce) + between * (p > q ? 2 : 1) + 780 * Math.min(p, q) + 100 * (p + q)
+  );
 }
 
 /** Units above which weights are written as compressed rows (reduce/objects.ts). */
@@ -150,7 +157,10 @@ export function predictBytes(
   const weights = 24 * alphas * targets * Math.min(sources, MOST_NONZERO);
   // in an isolate weights are written in full, and once more in the object
   const written = provider === 'isolate' ? 16 * alphas * targets * sources : 0;
-  return reductionBase(provider, grams) + grams + cross + Math.max(weights, written);
+  // the Gram matrix, and between networks whole blocks, of which the targets are taken; its inverse where that pays
+  const read = 2 * grams;
+  const inverse = 12 * sources * Math.min(sources, 512);
+  return reductionBase(provider, read, GARBAGE.atOnce) + grams + cross + inverse + Math.max(weights, written);
 }
 
 /** Joining parts of a prediction: all weights that aren't 0, and in full where they are written so. */
@@ -160,12 +170,12 @@ export function joinBytes(
 ): number {
   const weights = 36 * alphas * chosen * Math.min(sources, MOST_NONZERO);
   const written = Math.max(sources, targets) > DENSE_UNITS ? weights / 3 : 8 * alphas * targets * sources;
-  return reductionBase(provider, weights) + weights + written * (provider === 'isolate' ? 2 : 1);
+  return reductionBase(provider, weights, GARBAGE.groups) + weights + written * (provider === 'isolate' ? 2 : 1);
 }
 
 /** Clustering of n joint units into k: an upper bound, the graph in which everything is connected. */
 export function clusterBytes(provider: ProviderName, n: number, k: number): number {
-  return reductionBase(provider, 8 * n * n) + 6 * n * n + 64 * n * (k + 10);
+  return reductionBase(provider, 12 * n * n, GARBAGE.groups) + 6 * n * n + 64 * n * (k + 10);
 }
 
 function sum(values: readonly number[]): number {

@@ -154,7 +154,7 @@ function reductionFits(inputs: SetInputs, layer: number, provider: ProviderName)
 function leastReduction({ definition, layers, pairs }: SetInputs, layer: number, provider: ProviderName): number {
   const heldOut = definition.predict !== false && definition.predict.holdout > 0;
   const bytes = (units: [number, number], same: boolean): number =>
-    correlationBytes({ provider, blocks: [{ units, same }], rowSamples: 0, heldOut });
+    correlationBytes({ provider, blocks: [{ units, same }], rowSamples: 0, readBytes: 0, heldOut });
   const units = layers[layer]!.taps.map((tap) => tap.units);
   return Math.max(
     ...pairs.flatMap(({ a, b }) => {

@@ -262,6 +262,7 @@ async function correlationTasks(
         provider,
         blocks: blocks.map(([i, j]) => ({ units: [taps[i]!.units, taps[j]!.units], same: i === j })),
         rowSamples: rowSamples(plan, set, layer),
+        readBytes: groupBytes(plan, set, layer, blocks),
         heldOut: plan.fitGroups < plan.groups.count,
       });
     const together = bytesOf(at, all) + BUDGETS[at].reservedBytes <= BUDGETS[at].allowedBytes;
@@ -286,6 +287,15 @@ async function correlationTasks(
     }
   }
   return made;
+}
+
+// what the groups of a layer have of these blocks
+function groupBytes(plan: Draft, set: number, layer: number, blocks: readonly (readonly [number, number])[]): number {
+  const { taps, positions } = plan.layers[layer]!;
+  const units = (networks: readonly number[]): number => networks.reduce((sum, n) => sum + taps[n]!.units, 0);
+  if (rowSamples(plan, set, layer) > 0) return 4 * plan.rows * positions * units([...new Set(blocks.flat())]);
+  const sums = blocks.reduce((sum, [i, j]) => sum + taps[i]!.units * taps[j]!.units * (i === j ? 4 : 8), 0);
+  return plan.groups.count * sums;
 }
 
 // samples that are multiplied at a time where the groups of a layer keep rows; 0 where they have moments
