@@ -71,8 +71,10 @@ async function startNative(statePath: string): Promise<NativeCompute | null> {
   const token = randomBytes(32).toString('hex');
   try {
     return { server: await startCompute({ cacheFolder: join(statePath, 'compute'), token }), token };
-  } catch {
-    return null;
+  } catch (error) {
+    // whatever else went wrong must not change who runs the tasks
+    if (error instanceof PipelineError && error.code === 'internal') return null;
+    throw error;
   }
 }
 

@@ -4,8 +4,8 @@
  */
 import type { Definition } from '../definition/definition.ts';
 import type { Place } from '../errors.ts';
-import { PipelineError } from '../errors.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
+import { fits, tooLarge } from './fit.ts';
 import type { PlannedLayer } from './layers.ts';
 import { activationBytes, correlationBytes } from './memory.ts';
 import type { PlannedData } from './plan.ts';
@@ -42,7 +42,6 @@ export interface SetInputs {
 
 /** Rows of a task where the definition doesn't say: whole blocks; fewer where memory or CPU time want it. */
 const SHARD_ROWS = [500, 250, 100, 50];
-const MIB = 2 ** 20;
 
 /**
  * The sets of a plan; every pair at every layer is in one of them.
@@ -53,10 +52,10 @@ export function chooseSets(inputs: SetInputs, choice: ComputeChoice): Activation
   if (choice !== 'auto') return splitSets(inputs, all, choice, `asked for ${choice}`);
 
   // layer by layer: what an isolate can't hold goes to native compute
-  const fits = (layer: number): boolean =>
+  const fitsIsolate = (layer: number): boolean =>
     reductionFits(inputs, layer, 'isolate') &&
     inputs.pairs.every(({ a, b }) => fitSet(inputs, [a, b], [layer], 'isolate', '') !== null);
-  const small = all.filter(fits);
+  const small = all.filter(fitsIsolate);
   const large = all.filter((layer) => !small.includes(layer));
   return [
     ...(small.length > 0 ? splitSets(inputs, small, 'isolate', 'fits an isolate') : []),
@@ -68,14 +67,14 @@ function splitSets(inputs: SetInputs, layers: number[], provider: ProviderName, 
   for (const layer of layers) {
     if (reductionFits(inputs, layer, provider)) continue;
     const { name } = inputs.layers[layer]!;
-    throw tooLarge(inputs, provider, `the reductions of layer ${name}`, leastReduction(inputs, layer, provider));
+    throw tooLarge(provider, `the reductions of layer ${name}`, leastReduction(inputs, layer, provider), inputs.where);
   }
   const found = solve(inputs, layers, provider, why);
   if (found) return found;
   const worst = Math.max(
     ...layers.flatMap((layer) => inputs.pairs.map(({ a, b }) => projected(inputs, [a, b], [layer], provider, 1, 1))),
   );
-  throw tooLarge(inputs, provider, 'an activation task of one row', worst);
+  throw tooLarge(provider, 'an activation task of one row', worst, inputs.where);
 }
 
 // everything together where it fits, else the cheaper of: half the layers at a time, or pair by pair
@@ -115,7 +114,7 @@ function fitSet(
   why: string,
 ): ActivationSet | null {
   const { definition } = inputs;
-  const { allowedBytes, reservedBytes, mostBatch, cpuSeconds } = BUDGETS[provider];
+  const { mostBatch, cpuSeconds } = BUDGETS[provider];
   const most = Math.min(definition.shard.batch ?? mostBatch, mostBatch);
   const perRow = activationSeconds(
     provider,
@@ -126,7 +125,7 @@ function fitSet(
     if (tooSlow) continue;
     for (let batch = most; batch >= 1; batch--) {
       const projectedBytes = projected(inputs, networks, layers, provider, batch, shardRows);
-      if (projectedBytes + reservedBytes > allowedBytes) continue;
+      if (!fits(provider, projectedBytes)) continue;
       return { networks, layers, provider, why, batch, shardRows, projectedBytes };
     }
   }
@@ -146,8 +145,7 @@ function projected(
 }
 
 function reductionFits(inputs: SetInputs, layer: number, provider: ProviderName): boolean {
-  const { allowedBytes, reservedBytes } = BUDGETS[provider];
-  return leastReduction(inputs, layer, provider) + reservedBytes <= allowedBytes;
+  return fits(provider, leastReduction(inputs, layer, provider));
 }
 
 // of the widest pair, block by block
@@ -161,22 +159,5 @@ function leastReduction({ definition, layers, pairs }: SetInputs, layer: number,
       const [p, q] = [units[a]!, units[b]!];
       return [bytes([p, p], true), bytes([p, q], false), bytes([q, q], true)];
     }),
-  );
-}
-
-function tooLarge(inputs: SetInputs, provider: ProviderName, what: string, projectedBytes: number): PipelineError {
-  const { allowedBytes, reservedBytes } = BUDGETS[provider];
-  const told = (bytes: number): string => `${Math.ceil(bytes / MIB).toLocaleString('en')} MiB`;
-  const where = provider === 'isolate' ? 'an isolate' : 'a native task';
-  return new PipelineError(
-    'plan-too-large',
-    `expected ${what} to fit ${where}; projected ${told(projectedBytes)}, allowed ${told(allowedBytes)} of which ${told(reservedBytes)} are reserved`,
-    {
-      place: inputs.where(['layers']),
-      hint:
-        provider === 'isolate'
-          ? 'use compute: native, compare narrower layers, or sample positions'
-          : 'compare narrower layers or fewer networks in one pipeline, or sample positions',
-    },
   );
 }

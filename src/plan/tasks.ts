@@ -3,58 +3,27 @@
  * group where a group has more than one; per layer the correlations, as many blocks a task as fit; per pair and layer
  * the alignments. A task comes after those it needs.
  */
-import type { Place } from '../errors.ts';
-import { PipelineError } from '../errors.ts';
-import type { ModelInspection } from '../inspect/inspect.ts';
 import { hashOf } from '../numeric/hash.ts';
-import { groupShards } from './groups.ts';
-import type { RowRange } from './groups.ts';
-import {
-  activationBytes,
-  clusterBytes,
-  correlationBytes,
-  joinBytes,
-  matchBytes,
-  mergeBytes,
-  partBytes,
-  predictBytes,
-} from './memory.ts';
+import { fits, placeTask } from './fit.ts';
+import type { Placed } from './fit.ts';
+import { planActivations } from './activations.ts';
+import type { Activated, Draft, TaskInputs } from './activations.ts';
+import { clusterBytes, correlationBytes, joinBytes, matchBytes, predictBytes } from './memory.ts';
 import type { Plan, Task } from './plan.ts';
-import { BUDGETS } from './providers.ts';
 import type { ComputeChoice, ProviderName } from './providers.ts';
 import { chosenTargets, predictionParts } from './targets.ts';
-import { rowsOf } from './work.ts';
 
-/** Rows the provisional means are taken from (contract.md, "provisional means"). */
-const PILOT_ROWS = 64;
-const MIB = 2 ** 20;
-
-type Draft = Omit<Plan, 'tasks' | 'forecast'>;
-
-/** The provider of a task whose memory is known by provider. */
-type Choose = (
-  bytesBy: (provider: ProviderName) => number,
-  what: string,
-) => { provider: ProviderName; projectedBytes: number };
-
-/** What the tasks of a plan follow from, beside the plan itself. */
-export interface TaskInputs {
-  models: readonly ModelInspection[];
-  compute: ComputeChoice;
-  versions: Versions;
-  where: Where;
-}
-type Versions = Partial<Record<ProviderName, string>>;
-type Where = (keyPath: readonly (string | number)[]) => Place;
+/** Places a task whose memory is known by provider. */
+type Choose = (bytesBy: (provider: ProviderName) => number, what: string) => Placed;
 
 /** @throws PipelineError `plan-too-large` where a reduction fits no provider that may be used */
 export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]> {
-  const { models, compute, versions, where } = inputs;
+  const { compute, versions, where } = inputs;
   const tasks: Task[] = [];
   const add = (task: Task): number => tasks.push(task) - 1;
   const keysOf = (needs: number[]): string[] => needs.map((index) => tasks[index]!.key);
   const activated: Activated[] = [];
-  for (const set of plan.sets.keys()) activated.push(await activationTasks(plan, set, models, versions, add, keysOf));
+  for (const set of plan.sets.keys()) activated.push(await planActivations(plan, set, inputs, add, keysOf));
 
   const reduction = (provider: ProviderName): object => ({
     format: plan.format,
@@ -62,9 +31,9 @@ export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]
     provider: { name: provider, version: versions[provider] },
   });
   const heldOut = plan.fitGroups < plan.groups.count;
-  const choose: Choose = (bytesBy, what) => chooseProvider(bytesBy, compute, what, where);
+  const choose: Choose = (bytesBy, what) => placeTask(bytesBy, compute, what, where);
   for (const [layer, { name, taps }] of plan.layers.entries()) {
-    const correlations = await correlationTasks(plan, layer, activated, choose, reduction, add, keysOf);
+    const correlations = await correlationTasks(plan, layer, activated, compute, where, reduction, add, keysOf);
     for (const [pair, { a, b, folder }] of plan.pairs.entries()) {
       const at = { layer, pair };
       const [p, q] = [taps[a]!.units, taps[b]!.units];
@@ -150,103 +119,13 @@ export function setOf(plan: Pick<Plan, 'sets' | 'pairs'>, layer: number, pair: n
   );
 }
 
-/** What the correlations of a set are made from. */
-interface Activated {
-  pilot: number;
-  /** One object per image group. */
-  groups: number[];
-}
-
-async function activationTasks(
-  plan: Draft,
-  set: number,
-  models: readonly ModelInspection[],
-  versions: Versions,
-  add: (task: Task) => number,
-  keysOf: (needs: number[]) => string[],
-): Promise<Activated> {
-  const { networks, layers, provider, batch, shardRows } = plan.sets[set]!;
-  const common = { provider, set };
-  const bytesOf = (rows: number, pilot: boolean): number =>
-    activationBytes({ models, data: plan.data, layers: plan.layers, set: plan.sets[set]!, rows, pilot });
-  const suffix = plan.sets.length === 1 ? '' : `-${set}`;
-  const activation = {
-    format: plan.format,
-    code: plan.code[provider].activate,
-    provider: { name: provider, version: versions[provider] },
-    models: networks.map((n) => ({ model: plan.networks[n]!.modelSha256, external: plan.networks[n]!.externalData })),
-    inputs: networks.map((n) => plan.networks[n]!.preprocessing),
-    taps: layers.map((layer) =>
-      networks.map((n) => {
-        const tap = plan.layers[layer]!.taps[n]!;
-        return { tensor: tap.valueName, units: tap.unitAxis };
-      }),
-    ),
-    // partials name layers and networks by index
-    indices: { networks, layers },
-    positions: layers.map((layer) => plan.layers[layer]!.sampled),
-    data: plan.data.sha256,
-    batch,
-  };
-  const pilotRanges: RowRange[] = [[0, Math.min(PILOT_ROWS, plan.rows)]];
-  const pilotKey = await hashOf({ ...activation, kind: 'pilot', ranges: pilotRanges });
-  const pilot = add({
-    id: `pilot${suffix}`,
-    kind: 'pilot',
-    key: pilotKey,
-    needs: [],
-    ranges: pilotRanges,
-    projectedBytes: bytesOf(rowsOf(pilotRanges), true),
-    ...common,
-  });
-  const groups: number[] = [];
-  let shard = 0;
-  const shardsOf = Array.from({ length: plan.groups.count }, (_, group) =>
-    groupShards(plan.groups, plan.rows, group, shardRows),
-  );
-  const byGroup: number[][] = [];
-  for (const [group, shards] of shardsOf.entries()) {
-    const own: number[] = [];
-    for (const ranges of shards) {
-      const key = await hashOf({ ...activation, kind: 'activate', pilot: pilotKey, ranges });
-      const id = `activate${suffix}-${String(shard++).padStart(4, '0')}`;
-      const projectedBytes = bytesOf(rowsOf(ranges), false);
-      own.push(add({ id, kind: 'activate', key, needs: [pilot], group, ranges, projectedBytes, ...common }));
-    }
-    byGroup.push(own);
-  }
-  for (const [group, needs] of byGroup.entries()) {
-    if (needs.length === 1) {
-      groups.push(needs[0]!);
-      continue;
-    }
-    const key = await hashOf({
-      format: plan.format,
-      code: plan.code[provider].reduce,
-      provider: activation.provider,
-      kind: 'merge',
-      inputs: keysOf(needs),
-      indices: activation.indices,
-    });
-    const rows = shardsOf[group]!.map(rowsOf);
-    const parts = layers.map((layer) => {
-      const { taps, positions } = plan.layers[layer]!;
-      const units = networks.reduce((sum, n) => sum + taps[n]!.units, 0);
-      const bytes = (count: number): number => partBytes(units, count * positions);
-      return { merged: bytes(rows.reduce((sum, count) => sum + count, 0)), largest: Math.max(...rows.map(bytes)) };
-    });
-    const projectedBytes = mergeBytes(provider, parts);
-    groups.push(add({ id: `merge${suffix}-${group}`, kind: 'merge', key, needs, group, projectedBytes, ...common }));
-  }
-  return { pilot, groups };
-}
-
 // the correlation tasks of a layer, and which makes each block, by `<set> <i>_<j>`
 async function correlationTasks(
   plan: Draft,
   layer: number,
   activated: readonly Activated[],
-  choose: Choose,
+  compute: ComputeChoice,
+  where: TaskInputs['where'],
   reduction: (provider: ProviderName) => object,
   add: (task: Task) => number,
   keysOf: (needs: number[]) => string[],
@@ -265,12 +144,12 @@ async function correlationTasks(
         readBytes: groupBytes(plan, set, layer, blocks),
         heldOut: plan.fitGroups < plan.groups.count,
       });
-    const together = bytesOf(at, all) + BUDGETS[at].reservedBytes <= BUDGETS[at].allowedBytes;
+    const together = fits(at, bytesOf(at, all));
+    // partials of native tasks stay there: they are too large for an isolate
+    const choice = at === 'native' ? at : compute;
     for (const blocks of together ? [all] : all.map((block) => [block])) {
-      const { provider, projectedBytes } =
-        at === 'native'
-          ? { provider: at, projectedBytes: bytesOf(at, blocks) }
-          : choose((candidate) => bytesOf(candidate, blocks), `correlating layer ${name}`);
+      const bytesBy = (by: ProviderName): number => bytesOf(by, blocks);
+      const { provider, projectedBytes } = placeTask(bytesBy, choice, `correlating layer ${name}`, where);
       const needs = [activated[set]!.pilot, ...activated[set]!.groups];
       const key = await hashOf({
         ...reduction(provider),
@@ -304,31 +183,6 @@ function rowSamples(plan: Draft, set: number, layer: number): number {
   const units = plan.sets[set]!.networks.reduce((sum, n) => sum + taps[n]!.units, 0);
   const largest = positions * Math.ceil(plan.rows / plan.groups.count);
   return largest < units ? Math.min(4096, largest) : 0;
-}
-
-function chooseProvider(
-  bytesBy: (provider: ProviderName) => number,
-  compute: ComputeChoice,
-  what: string,
-  where: Where,
-): { provider: ProviderName; projectedBytes: number } {
-  const candidates: ProviderName[] = compute === 'auto' ? ['isolate', 'native'] : [compute];
-  for (const provider of candidates) {
-    const projectedBytes = bytesBy(provider);
-    const { allowedBytes, reservedBytes } = BUDGETS[provider];
-    if (projectedBytes + reservedBytes <= allowedBytes) return { provider, projectedBytes };
-  }
-  const last = candidates.at(-1)!;
-  const { allowedBytes, reservedBytes } = BUDGETS[last];
-  const told = (amount: number): string => `${Math.ceil(amount / MIB).toLocaleString('en')} MiB`;
-  throw new PipelineError(
-    'plan-too-large',
-    `expected ${what} to fit ${last === 'isolate' ? 'an isolate' : 'a native task'}; projected ${told(bytesBy(last))}, allowed ${told(allowedBytes)} of which ${told(reservedBytes)} are reserved`,
-    {
-      place: where(['layers']),
-      hint: last === 'isolate' ? 'use compute: native, or compare narrower layers' : 'compare narrower layers',
-    },
-  );
 }
 
 function distinct(needs: number[]): number[] {
