@@ -6,9 +6,9 @@
 import { PipelineError } from '../errors.ts';
 import { triangleIndex, triangleLength } from '../numeric/triangle.ts';
 import type { ProductSession } from '../onnx/product.ts';
+import { TILE_UNITS } from '../plan/work.ts';
 
-/** Units on one side of a product, so that its cost is near half of the full square. Measured: 96 is best up to 768 units. */
-const TILE_UNITS = 96;
+/** The same beyond WIDE_UNITS, where tiles are many. */
 const WIDE_TILE_UNITS = 256;
 const WIDE_UNITS = 2048;
 

@@ -4,11 +4,9 @@
  */
 import { PipelineError } from '../errors.ts';
 import type { ProductSession } from '../onnx/product.ts';
+import { ROW_SAMPLES } from '../plan/work.ts';
 import { addProducts } from './moments.ts';
 import type { LayerUnits, Moments } from './moments.ts';
-
-/** Samples multiplied at a time. */
-const PRODUCT_SAMPLES = 4096;
 
 /** Rows for `samples` samples, by network of `units`; {@link fillRows} fills them. */
 export function emptyRows(units: LayerUnits, samples: number): Float32Array[] {
@@ -43,8 +41,8 @@ export async function addRowProducts(
   product: ProductSession,
 ): Promise<void> {
   const total = units.offsets.at(-1)!;
-  for (let from = 0; from < samples; from += PRODUCT_SAMPLES) {
-    const k = Math.min(PRODUCT_SAMPLES, samples - from);
+  for (let from = 0; from < samples; from += ROW_SAMPLES) {
+    const k = Math.min(ROW_SAMPLES, samples - from);
     const y = new Float32Array((total + 1) * k);
     for (const [at, own] of rows.entries()) {
       const count = units.units[at]!;

@@ -9,7 +9,7 @@ import { isActivation } from './plan.ts';
 import type { Plan, Task } from './plan.ts';
 import type { Work } from './rates.ts';
 import { chosenTargets } from './targets.ts';
-import { flopsOf, rowsOf } from './work.ts';
+import { flopsOf, rowsOf, TILE_UNITS } from './work.ts';
 
 /** A task's work, and its requests to the bucket beside those that look for it. */
 export interface Amounts extends Work {
@@ -20,8 +20,6 @@ export interface Amounts extends Work {
 /** As runtime/limits.ts cuts files and pieces of requests; a test holds them together. */
 export const CHUNK_BYTES = 65_536;
 export const PIECE_BYTES = 4 * 2 ** 20;
-/** Units on one side of a product, see accumulate/moments.ts. */
-const TILE_UNITS = 96;
 const HASH_BYTES = 32;
 
 const NOTHING: Amounts = {
@@ -44,10 +42,9 @@ export function taskAmounts(plan: Plan, models: readonly ModelInspection[]): Amo
   const made: Amounts[] = [];
   for (const task of plan.tasks) {
     const own = isActivation(task) ? activation(plan, models, task) : reduction(plan, task, made);
-    // looked for before it is made; where a task reads objects: size, directory and pieces of each
-    const looks = task.provider === 'isolate' ? 2 : 1;
+    // looked for once before it is made; where a task reads objects: size, directory and pieces of each
     const objects = 2 * task.needs.length + Math.ceil(own.readBytes / PIECE_BYTES);
-    made.push({ ...own, reads: own.reads + looks + objects });
+    made.push({ ...own, reads: own.reads + 1 + objects });
   }
   return made;
 }

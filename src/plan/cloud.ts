@@ -49,8 +49,8 @@ export function forecastCloud({ plan, amounts, report, jobs }: CloudLoad, worker
   const { tasks } = plan;
   const usage = usageOf();
   const look = (tasks.length / PARALLEL_REQUESTS) * WAITS.operation;
-  // what is there already is looked for once more at the start
-  let looks = 1;
+  // the first look takes what was found when objects were verified at the start
+  let looks = 0;
   let wall = look;
   let instances = 0;
   let containerSeconds = 0;

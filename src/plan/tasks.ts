@@ -12,6 +12,7 @@ import { clusterBytes, correlationBytes, joinBytes, matchBytes, predictBytes } f
 import type { Plan, Task } from './plan.ts';
 import type { ComputeChoice, ProviderName } from './providers.ts';
 import { chosenTargets, predictionParts } from './targets.ts';
+import { ROW_SAMPLES } from './work.ts';
 
 /** Places a task whose memory is known by provider. */
 type Choose = (bytesBy: (provider: ProviderName) => number, what: string) => Placed;
@@ -182,7 +183,7 @@ function rowSamples(plan: Draft, set: number, layer: number): number {
   const { taps, positions } = plan.layers[layer]!;
   const units = plan.sets[set]!.networks.reduce((sum, n) => sum + taps[n]!.units, 0);
   const largest = positions * Math.ceil(plan.rows / plan.groups.count);
-  return largest < units ? Math.min(4096, largest) : 0;
+  return largest < units ? Math.min(ROW_SAMPLES, largest) : 0;
 }
 
 function distinct(needs: number[]): number[] {

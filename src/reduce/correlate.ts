@@ -9,11 +9,9 @@ import type { LayerPart } from '../accumulate/partial.ts';
 import { addRowProducts } from '../accumulate/rows.ts';
 import { triangleIndex } from '../numeric/triangle.ts';
 import type { ProductSession } from '../onnx/product.ts';
+import { ROW_SAMPLES } from '../plan/work.ts';
 import type { CorrelationBlock, HeldOutStats, SampleCounts, UnitStats } from './correlation.ts';
 import { widen } from './merge.ts';
-
-/** Rows of the groups that are gathered before they are multiplied: a long inner dimension. */
-const GATHER_SAMPLES = 4096;
 
 /** One image group at the layer: its rows, and the part of the networks and blocks that are asked for. */
 export interface GroupPart {
@@ -72,7 +70,7 @@ export async function correlateLayer(
     if (part.moments) addMoments(into.moments, part.moments);
     else {
       into.waiting.push(part);
-      if (waitingSamples(into) >= GATHER_SAMPLES) await multiply(into, units, product);
+      if (waitingSamples(into) >= ROW_SAMPLES) await multiply(into, units, product);
     }
   }
   for (const part of [fit, heldOut]) if (part.waiting.length > 0) await multiply(part, units, product);
