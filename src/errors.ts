@@ -5,7 +5,7 @@
 
 /**
  * What each code means for the caller: `exit` is the command line's exit code (2: the user's
- * input is wrong, 1: the work failed), `http` the status a service answers with, and `retryable`
+ * input is wrong, 1: the work failed, 3: a gate failed), `http` the status a service answers with, and `retryable`
  * whether running the same task again can help. `retryable` alone decides between retry and stop.
  */
 export const CODES = {
@@ -28,6 +28,19 @@ export const CODES = {
   'means-differ': { exit: 1, http: 500, retryable: false },
   'input-damaged': { exit: 1, http: 503, retryable: false },
   'task-failed': { exit: 1, http: 500, retryable: true },
+  'address-refused': { exit: 2, http: 422, retryable: false },
+  'download-failed': { exit: 1, http: 502, retryable: true },
+  'secret-missing': { exit: 2, http: 422, retryable: false },
+  'payload-invalid': { exit: 2, http: 422, retryable: false },
+  'signature-invalid': { exit: 2, http: 401, retryable: false },
+  unauthorized: { exit: 2, http: 401, retryable: false },
+  forbidden: { exit: 2, http: 403, retryable: false },
+  'not-found': { exit: 2, http: 404, retryable: false },
+  conflict: { exit: 2, http: 409, retryable: false },
+  'too-large': { exit: 2, http: 413, retryable: false },
+  'rate-limited': { exit: 1, http: 429, retryable: true },
+  'gate-failed': { exit: 3, http: 200, retryable: false },
+  cancelled: { exit: 1, http: 409, retryable: false },
   internal: { exit: 1, http: 500, retryable: false },
 } as const;
 

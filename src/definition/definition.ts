@@ -7,6 +7,7 @@ import type { Place } from '../errors.ts';
 import { explainIssue, plainData, safeKey } from './explain.ts';
 import { keyPathText, problemsError, type KeyPath } from './problems.ts';
 import { checkRules } from './rules.ts';
+import type { AddressRules, ServiceDefinition } from './service.ts';
 import { pipelineSchema, stageDefaults, type PipelineFile } from './schema.ts';
 import { child, find, readYaml, type Tree, type YamlFile } from './yaml.ts';
 
@@ -21,6 +22,8 @@ export interface NetworkDefinition {
   scale: number[];
   mean: number[];
   std: number[];
+  /** Where the model may come from, where `model` is or can become an https address. */
+  address?: AddressRules;
 }
 
 /** Where one network's units of a layer are read. */
@@ -59,6 +62,8 @@ export interface Definition {
 /** A parsed pipeline file: the definition, and where in the file each of its keys stands. */
 export interface ParsedDefinition {
   definition: Definition;
+  /** What the service does with it. */
+  service: ServiceDefinition;
   /** The place of a key, for errors of later stages; the nearest enclosing key where the key itself is a default. */
   where: (keyPath: KeyPath) => Place;
 }
@@ -82,6 +87,7 @@ export function parseDefinition(text: string, file: string): ParsedDefinition {
 
   return {
     definition: resolve(checked.data, root),
+    service: { public: false, triggers: [], gate: [], notify: [] },
     where: (keyPath) => placeOf(keyPath, root, yaml, file),
   };
 }
