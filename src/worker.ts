@@ -1,10 +1,11 @@
 /** Worker entry: wiring only. */
 import { consumeDeadLetters, consumeTasks } from './runtime/consumer.ts';
 import type { Env, TaskMessage } from './runtime/env.ts';
-import { app } from './runtime/http.ts';
 import { DEAD_LETTER_QUEUE } from './runtime/names.ts';
+import { app } from './service/app.ts';
 
 export { RunProgress } from './runtime/progress.ts';
+export { Registry } from './runtime/registry.ts';
 export { ComparisonRun } from './runtime/workflow.ts';
 
 export default {

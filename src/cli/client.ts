@@ -4,11 +4,12 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PipelineError } from '../errors.ts';
 import { sha256Hex } from '../numeric/hash.ts';
-import type { Plan, TaskKind } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import type { FileEntry, RunStatus } from '../runtime/protocol.ts';
 import type { Engine } from './engine.ts';
 import type { Prepared } from './prepare.ts';
-import type { PlannedKind, ProgressDisplay } from './progress.ts';
+import type { ProgressDisplay } from './progress.ts';
+import { plannedKinds } from '../runtime/eta.ts';
 
 /** Between two looks at a run: soon at first, seldom in a long one, since each look leaves 0.03 MB behind in workerd. */
 const POLL_MS = 150;
@@ -104,22 +105,4 @@ export async function writeResults(
   }
   for (const file of files) if (file.bytes > SMALL_FILE_BYTES) await copy(file);
   return warnings;
-}
-
-// what progress is told against
-function plannedKinds(plan: Plan): Map<TaskKind, PlannedKind> {
-  return new Map(
-    [...tasksByKind(plan)].map(([kind, tasks]) => {
-      const own = plan.forecast?.kinds.filter((entry) => entry.kind === kind) ?? [];
-      const seconds = own.reduce((sum, entry) => sum + entry.seconds, 0);
-      return [kind, { tasks, seconds: own.length > 0 ? seconds / tasks : null }];
-    }),
-  );
-}
-
-/** How many tasks of each kind a plan has, in plan order. */
-export function tasksByKind(plan: Plan): Map<TaskKind, number> {
-  const counts = new Map<TaskKind, number>();
-  for (const { kind } of plan.tasks) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return counts;
 }

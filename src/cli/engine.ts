@@ -89,6 +89,7 @@ async function startWorker(
   // left to itself, workerd collects old garbage only when the machine runs out of memory: 0.6 MB of
   // activations a batch would stay. Deployed, an isolate's limit sees to that.
   process.env.MINIFLARE_WORKERD_V8_FLAGS ??= '--gc-global';
+  const token = randomBytes(32).toString('hex');
   const log = createWriteStream(join(statePath, 'workerd.log'), { flags: 'w' });
   const ours = SIGNALS.map((signal) => process.listeners(signal));
   const miniflare = new Miniflare({
@@ -101,6 +102,7 @@ async function startWorker(
     compatibilityFlags: ['nodejs_compat'],
     bindings: {
       LOCAL: 'yes',
+      ENGINE_TOKEN: token,
       ...(compute && {
         COMPUTE_TOKEN: compute.token,
         // one more than run, so that the next task is there when a child is free
@@ -120,7 +122,10 @@ async function startWorker(
       },
       [DEAD_LETTER_QUEUE]: { maxBatchSize: 1, maxBatchTimeout: 0, maxRetries: MAX_RETRIES },
     },
-    durableObjects: { PROGRESS: { className: 'RunProgress', useSQLite: true } },
+    durableObjects: {
+      PROGRESS: { className: 'RunProgress', useSQLite: true },
+      REGISTRY: { className: 'Registry', useSQLite: true },
+    },
     workflows: { RUNS: { name: WORKFLOW, className: 'ComparisonRun' } },
     defaultPersistRoot: join(statePath, 'worker'),
     log: new Log(LogLevel.NONE),
@@ -142,8 +147,9 @@ async function startWorker(
   keepOurs();
 
   const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
-    const response = (await miniflare.dispatchFetch(`http://convergent${path}`, {
+    const response = (await miniflare.dispatchFetch(`http://convergent/engine${path}`, {
       ...init,
+      headers: { ...init.headers, authorization: `Bearer ${token}` },
       duplex: 'half',
     } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
     if (response.ok) return response;

@@ -6,7 +6,7 @@ import { forecastHere } from '../plan/forecast.ts';
 import type { Forecast } from '../plan/forecast.ts';
 import { BUDGETS } from '../plan/providers.ts';
 import { formatCost } from '../report/format.ts';
-import { tasksByKind } from './client.ts';
+import { tasksByKind } from '../runtime/eta.ts';
 import { COMPUTE_DETAIL, COMPUTE_OPTION, computeChoice, STATE_DETAIL, STATE_OPTION, stateFolder } from './command.ts';
 import type { Command } from './command.ts';
 import { planFile } from './prepare.ts';

@@ -1,18 +1,11 @@
 /** Progress on stderr: one live line on a terminal, a plain line every few seconds otherwise. */
 import type { TaskKind } from '../plan/plan.ts';
+import { secondsLeft } from '../runtime/eta.ts';
+import type { PlannedKind } from '../runtime/eta.ts';
 import type { ProgressSummary } from '../runtime/protocol.ts';
 
 /** Plain lines come at most this often. */
 const PLAIN_EVERY_MS = 5_000;
-/** Seconds of a task that was neither forecast nor measured yet. */
-const UNKNOWN_SECONDS = 0.05;
-
-/** Tasks of one kind, and the CPU seconds one of them is forecast to take; null: not forecast. */
-export interface PlannedKind {
-  tasks: number;
-  seconds: number | null;
-}
-
 export interface ProgressDisplay {
   /** A line that stays. */
   say(text: string): void;
@@ -86,36 +79,4 @@ function stageOf(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, Planne
     (kind) => count(kind) > 0,
   );
   return reducing || count('activate') >= activations ? 'reduce' : 'activate';
-}
-
-// tasks left of each kind: at the mean time of those of its kind, else at its forecast as far as forecasts were right;
-// as many at once as were so far. Reused tasks are spread over the kinds in plan order
-function secondsLeft(
-  summary: ProgressSummary,
-  planned: ReadonlyMap<TaskKind, PlannedKind>,
-  elapsedSeconds: number,
-): number {
-  let measured = 0;
-  let measuredOfForecast = 0;
-  let forecast = 0;
-  for (const { kind, tasks, seconds } of summary.computed) {
-    const expected = planned.get(kind)?.seconds ?? null;
-    measured += seconds;
-    if (expected === null) continue;
-    measuredOfForecast += seconds;
-    forecast += tasks * expected;
-  }
-  const slower = forecast > 0 ? measuredOfForecast / forecast : 1;
-  const atOnce = Math.max(1, measured / Math.max(elapsedSeconds, 1));
-  let reused = summary.reused ?? 0;
-  let seconds = 0;
-  for (const [kind, { tasks: total, seconds: expected }] of planned) {
-    const found = summary.computed.find((entry) => entry.kind === kind);
-    const spared = Math.min(reused, total - (found?.tasks ?? 0));
-    reused -= spared;
-    const left = Math.max(0, total - spared - (found?.tasks ?? 0));
-    const each = found ? found.seconds / found.tasks : expected === null ? UNKNOWN_SECONDS : expected * slower;
-    seconds += left * each;
-  }
-  return seconds / atOnce;
 }

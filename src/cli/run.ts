@@ -124,7 +124,7 @@ export async function runPipeline(
     const proposed = `${new Date(started).toISOString().slice(0, 19).replace(/[-:]/g, '')}-${randomBytes(4).toString('hex')}`;
     const { run, attempt } = await worker.json<{ run: string; attempt: number }>('/runs', {
       method: 'POST',
-      body: JSON.stringify({ plan: planHash, run: proposed }),
+      body: JSON.stringify({ plan: planHash, run: proposed, gate: prepared.service.gate }),
     });
     const begun = Date.now();
     soFar.run = run;

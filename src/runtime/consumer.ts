@@ -34,7 +34,7 @@ export async function consumeDeadLetters(batch: MessageBatch<TaskMessage>, env: 
     const { run, attempt, plan: planHash, task: index } = message.body;
     try {
       const task = (await getPlan(env.BUCKET, planHash)).tasks[index]!;
-      if (await hasObject(env.BUCKET, task)) await progressOf(env, run).finish(attempt, index, null);
+      if (await hasObject(env.BUCKET, task)) await progressOf(env, run).finish(attempt, index, null, task.id);
       else await progressOf(env, run).failForGood(attempt, index, task.id);
       message.ack();
     } catch {
@@ -57,14 +57,18 @@ async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<voi
     const task = plan.tasks[index]!;
     id = task.id;
     if (await hasObject(env.BUCKET, task)) {
-      await progress.finish(attempt, index, null);
+      await progress.finish(attempt, index, null, id);
+      message.ack();
+      return;
+    }
+    if (!(await progress.take(attempt, id, task.kind, message.attempts))) {
       message.ack();
       return;
     }
     const started = Date.now();
     const outcome = await runTask(env, planHash, plan, task);
     if (outcome === null) {
-      await progress.finish(attempt, index, null);
+      await progress.finish(attempt, index, null, id);
       message.ack();
       return;
     }
@@ -81,7 +85,7 @@ async function consumeTask(message: Message<TaskMessage>, env: Env): Promise<voi
       bytes,
       deliveries: message.attempts,
     };
-    await progress.finish(attempt, index, record);
+    await progress.finish(attempt, index, record, id);
     message.ack();
   } catch (thrown) {
     await reject(message, env, id, fromUnknown(thrown, 'task-failed'));
@@ -111,7 +115,7 @@ async function reject(message: Message<TaskMessage>, env: Env, id: string, error
       await progress.lookAgain(attempt, index, told(error, id));
       message.ack();
     } else if (error.retryable) {
-      await progress.noteFailure(attempt, index, told(error, id));
+      await progress.noteFailure(attempt, index, id, message.attempts, told(error, id));
       message.retry({ delaySeconds: Math.min(30, 2 ** (message.attempts - 1)) });
     } else {
       await progress.fail(attempt, told(error, id));

@@ -1,5 +1,8 @@
 /** The Worker's bindings and the messages on its queue. Types only. */
+import type { GateRule } from '../definition/service.ts';
+import type { Candidate } from '../service/documents.ts';
 import type { RunProgress } from './progress.ts';
+import type { Registry } from './registry.ts';
 
 /** What goes on the queue: keys only, never tensors. */
 export interface TaskMessage {
@@ -11,11 +14,25 @@ export interface TaskMessage {
   task: number;
 }
 
+/** What a run is made of: a plan that is there already, or a stored pipeline that is planned first. */
+export type RunSource =
+  | { plan: string; gate: GateRule[] }
+  | { revision: string; candidates: Record<string, Candidate>; commit: GithubCommit | null };
+
+/** The commit that a notice may concern. */
+export interface GithubCommit {
+  repository: string;
+  sha?: string;
+  ref?: string;
+}
+
 /** What a workflow instance `<run>-<attempt>` is started with. */
 export interface RunParameters {
   run: string;
   attempt: number;
-  plan: string;
+  /** Name of the definition. */
+  pipeline: string;
+  source: RunSource;
 }
 
 export interface Env {
@@ -23,6 +40,7 @@ export interface Env {
   TASKS: Queue<TaskMessage>;
   RUNS: Workflow<RunParameters>;
   PROGRESS: DurableObjectNamespace<RunProgress>;
+  REGISTRY: DurableObjectNamespace<Registry>;
   /** The compute server, where there is one. */
   COMPUTE?: Fetcher;
   /** What it asks for as bearer token. */
@@ -31,4 +49,12 @@ export interface Env {
   COMPUTE_TASKS_AT_ONCE?: string;
   /** Set by the local engine alone: there the state folder is the user's own. */
   LOCAL?: string;
+  /** What whoever started the local engine shows: everything is allowed to it. */
+  ENGINE_TOKEN?: string;
+  /** A first token of scope admin, for a deployment that has none yet. */
+  CONVERGENT_ADMIN_TOKEN?: string;
+  /** Secrets that pipelines may name, and the hosts each may be sent to; see secrets.ts. */
+  CONVERGENT_SECRETS?: string;
+  /** Where people reach the service, such as https://convergent.acme.workers.dev; for links in messages. */
+  PUBLIC_URL?: string;
 }

@@ -4,6 +4,7 @@
  */
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
 import { writeNpz } from '../numeric/npz.ts';
+import type { OnnxRuntime } from '../onnx/session.ts';
 import { loadWasmRuntime } from '../onnx/wasm.ts';
 import type { Plan, Task } from '../plan/plan.ts';
 import { TaskRunner } from '../task/task.ts';
@@ -32,12 +33,8 @@ export async function runIsolateTask(
   plan: Plan,
   task: Task,
 ): Promise<TaskOutcome | null> {
-  // a promise must not be awaited across requests, so waiting is by looking
-  const waits = busy;
-  while (busy) await scheduler.wait(20);
-  busy = true;
-  try {
-    if (waits && (await hasObject(bucket, task))) return null;
+  return alone(async (waited) => {
+    if (waited && (await hasObject(bucket, task))) return null;
     const started = Date.now();
     runner ??= new TaskRunner(await loadWasmRuntime(wasm));
     const members = await runner.run(planHash, plan, task, {
@@ -48,6 +45,27 @@ export async function runIsolateTask(
     const object = await writeNpz(members);
     const computeSeconds = (Date.now() - started) / 1000;
     return { object, bytes: object.length, peakBytes: runner.runtime.heapBytes(), computeSeconds };
+  });
+}
+
+/** Uses the runtime of this isolate, after the task under way in it. */
+export function withIsolateRuntime<T>(act: (runtime: OnnxRuntime) => Promise<T>): Promise<T> {
+  return alone(async () => act(await loadWasmRuntime(wasm)));
+}
+
+/** Name and version of the isolate's runtime. */
+export async function isolateVersion(): Promise<string> {
+  return (await loadWasmRuntime(wasm)).version;
+}
+
+// one user of the wasm heap at a time; `act` hears whether it had to wait
+async function alone<T>(act: (waited: boolean) => Promise<T>): Promise<T> {
+  // a promise must not be awaited across requests, so waiting is by looking
+  const waited = busy;
+  while (busy) await scheduler.wait(20);
+  busy = true;
+  try {
+    return await act(waited);
   } finally {
     busy = false;
   }

@@ -21,3 +21,5 @@ export const CHUNK_BYTES = 65_536;
 export const NATIVE_TASKS_AT_ONCE = 4;
 /** Bytes of a task's inputs read from the bucket and sent on at a time. */
 export const NATIVE_PIECE_BYTES = 4 * 2 ** 20;
+/** How often a notice is tried, and from what delay on, doubling: about two minutes in all. */
+export const NOTICE_RETRIES = { limit: 6, delay: '2 seconds', backoff: 'exponential' } as const;

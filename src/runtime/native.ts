@@ -24,6 +24,13 @@ const GAP_BYTES = 65_536;
 /** How often the server may say that it lacks an input it was given. */
 const MOST_GIVEN = 3;
 
+/** Name and version of the compute server's runtime; null where there is no server. */
+export async function nativeVersion({ COMPUTE }: Env): Promise<string | null> {
+  if (!COMPUTE) return null;
+  const { runtime } = await (await reach(() => COMPUTE.fetch(`${ADDRESS}/health`))).json<{ runtime: string }>();
+  return runtime;
+}
+
 /**
  * Runs one task at the compute server.
  * @throws PipelineError as the server says; `task-failed` where it can't be reached

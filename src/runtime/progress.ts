@@ -6,34 +6,88 @@
 import { DurableObject } from 'cloudflare:workers';
 import type { ErrorRecord } from '../errors.ts';
 import type { TaskKind } from '../plan/plan.ts';
+import type { NewRunEvent, RunEvent } from '../service/documents.ts';
 import type { Env } from './env.ts';
+import { secondsLeft } from './eta.ts';
+import type { PlannedKind } from './eta.ts';
+import { RunEvents } from './events.ts';
 import type { ProgressSummary, TaskRecord } from './protocol.ts';
 
 /** How often a task may find its inputs gone before its run fails. */
 const MOST_LOOKS = 10;
+/** Followers hear of the tasks' count at most this often. */
+const TOLD_EVERY_MS = 250;
 
 export class RunProgress extends DurableObject<Env> {
+  readonly #events: RunEvents;
+  #toldAt = 0;
+
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
+    this.#events = new RunEvents(state.storage.sql);
     state.storage.sql.exec('CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)');
     state.storage.sql.exec(
       'CREATE TABLE IF NOT EXISTS tasks (task INTEGER PRIMARY KEY, state TEXT NOT NULL, kind TEXT, seconds REAL, record TEXT)',
     );
   }
 
+  /** The events of the run as server-sent events, those after `Last-Event-ID` first. */
+  override fetch(request: Request): Response {
+    return this.#events.follow(request);
+  }
+
+  /** Adds an event, unless another attempt has begun. */
+  tell(attempt: number, event: NewRunEvent): void {
+    if ((this.#fact('attempt') ?? 0) <= attempt && !this.#cancelled(attempt)) this.#events.add(event);
+  }
+
+  /** Events after `after`, oldest first, at most `limit`. */
+  events(after: number, limit: number): RunEvent[] {
+    return this.#events.list(after, limit);
+  }
+
   /** Starts an attempt; a second call for the same attempt, after a restart, changes nothing. */
-  begin(attempt: number, instance: string, total: number): void {
+  begin(attempt: number, instance: string, kinds: [TaskKind, PlannedKind][]): void {
     if ((this.#fact('attempt') ?? 0) >= attempt) return;
     this.ctx.storage.sql.exec('DELETE FROM tasks');
     this.ctx.storage.sql.exec('DELETE FROM facts');
     this.#setFact('attempt', attempt);
     this.#setFact('instance', instance);
-    this.#setFact('total', total);
+    this.#setFact('kinds', kinds);
+    this.#setFact('begun', Date.now());
+    this.#setFact(
+      'total',
+      kinds.reduce((sum, [, { tasks }]) => sum + tasks, 0),
+    );
   }
 
   /** Says how many valid objects the attempt found. */
   setReused(attempt: number, reused: number): void {
-    if (this.#fact('attempt') === attempt) this.#setFact('reused', reused);
+    if (this.#fact('attempt') !== attempt) return;
+    this.#setFact('reused', reused);
+    this.#tellTasks(true);
+  }
+
+  /** No task of this attempt starts any more. */
+  cancel(attempt: number): void {
+    this.#events.add({ type: 'state', state: 'cancelled', attempt });
+    if ((this.#fact('attempt') ?? 0) <= attempt) this.#setFact('cancelled', attempt);
+  }
+
+  /** A task is about to be computed; false where nobody wants it any more. */
+  take(attempt: number, task: string, kind: TaskKind, delivery: number): boolean {
+    if (this.#fact('attempt') !== attempt || this.#cancelled(attempt)) return false;
+    this.#events.add({
+      type: 'task',
+      task,
+      kind,
+      state: 'started',
+      delivery,
+      seconds: null,
+      provider: null,
+      error: null,
+    });
+    return true;
   }
 
   /**
@@ -60,11 +114,21 @@ export class RunProgress extends DurableObject<Env> {
   }
 
   /** A task's object is in the bucket; `record` is null where it was there already. */
-  async finish(attempt: number, task: number, record: TaskRecord | null): Promise<void> {
+  async finish(attempt: number, task: number, record: TaskRecord | null, id: string): Promise<void> {
     if (this.#fact('attempt') !== attempt) return;
     this.#setState(task, 'done');
     if (record) {
-      const { kind, seconds } = record;
+      const { kind, seconds, provider, deliveries } = record;
+      this.#events.add({
+        type: 'task',
+        task: id,
+        kind,
+        state: 'done',
+        delivery: deliveries,
+        seconds,
+        provider,
+        error: null,
+      });
       const text = JSON.stringify(record);
       this.ctx.storage.sql.exec(
         'UPDATE tasks SET kind = ?, seconds = ?, record = ? WHERE task = ? AND record IS NULL',
@@ -74,7 +138,9 @@ export class RunProgress extends DurableObject<Env> {
         task,
       );
     }
-    if (this.#count('open') === 0) await this.#wake();
+    const open = this.#count('open');
+    this.#tellTasks(open === 0);
+    if (open === 0) await this.#wake();
   }
 
   /** A task found an input missing or damaged: it is neither done nor failed, unless this never ends. */
@@ -88,8 +154,12 @@ export class RunProgress extends DurableObject<Env> {
   }
 
   /** A task failed and will be tried again; the reason is kept for the dead-letter consumer. */
-  noteFailure(attempt: number, task: number, error: ErrorRecord): void {
-    if (this.#fact('attempt') === attempt) this.#setFact(`reason ${task}`, error);
+  noteFailure(attempt: number, task: number, id: string, delivery: number, error: ErrorRecord): void {
+    if (this.#fact('attempt') !== attempt) return;
+    this.#setFact(`reason ${task}`, error);
+    const kind = id.replace(/-.*/, '');
+    const told = { task: id, kind, delivery, seconds: null, provider: null, error: error.message };
+    this.#events.add({ type: 'task', state: 'retry', ...told });
   }
 
   /** A task used up its retries: the run fails with the reason it gave last. */
@@ -131,6 +201,27 @@ export class RunProgress extends DurableObject<Env> {
       .exec<{ task: number; record: string }>('SELECT task, record FROM tasks WHERE record IS NOT NULL ORDER BY task')
       .toArray()
       .map(({ task, record }) => ({ task, record: JSON.parse(record) as TaskRecord }));
+  }
+
+  #cancelled(attempt: number): boolean {
+    return (this.#fact('cancelled') ?? 0) >= attempt;
+  }
+
+  // how far it is, not more often than anybody can look
+  #tellTasks(now: boolean): void {
+    if (!now && Date.now() - this.#toldAt < TOLD_EVERY_MS) return;
+    this.#toldAt = Date.now();
+    const summary = this.summary();
+    const { total, reused, done, computed } = summary;
+    if (reused === null) return;
+    const planned = new Map(this.#fact<[TaskKind, PlannedKind][]>('kinds') ?? []);
+    const kinds = [...planned].map(([kind, { tasks }]) => {
+      const found = computed.find((entry) => entry.kind === kind);
+      return { kind, total: tasks, done: found?.tasks ?? 0, seconds: found?.seconds ?? 0 };
+    });
+    const elapsed = (Date.now() - (this.#fact('begun') ?? Date.now())) / 1000;
+    const left = done === 0 ? null : secondsLeft(summary, planned, elapsed);
+    this.#events.add({ type: 'tasks', total, reused, done, secondsLeft: left, kinds });
   }
 
   #setState(task: number, state: 'open' | 'done' | 'lost'): void {

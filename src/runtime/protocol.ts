@@ -1,5 +1,6 @@
 /** What the Worker tells its clients, over HTTP and in results. Types only; no platform names. */
 import type { ErrorRecord } from '../errors.ts';
+import type { GateOutcome } from '../gate/gate.ts';
 import type { TaskKind } from '../plan/plan.ts';
 import type { ProviderName } from '../plan/providers.ts';
 
@@ -34,7 +35,8 @@ export interface ProgressSummary {
 }
 
 /** How an attempt ended; an error is an outcome, so that nobody retries what cannot help. */
-export type RunOutcome = { result: string; digest: string } | { error: ErrorRecord };
+export type RunOutcome =
+  { result: string; digest: string; plan: string; gate: GateOutcome | null } | { error: ErrorRecord };
 
 /** A run as its starter sees it. */
 export interface RunStatus {

@@ -158,7 +158,8 @@ async function getBytes(bucket: R2Bucket, key: string): Promise<Uint8Array> {
   return new Uint8Array(await body.arrayBuffer());
 }
 
-async function getVerified(bucket: R2Bucket, key: string, sha256: string): Promise<Uint8Array> {
+/** An object whose SHA-256 is known, whole. @throws PipelineError `object-missing`, `input-damaged` */
+export async function getVerified(bucket: R2Bucket, key: string, sha256: string): Promise<Uint8Array> {
   const bytes = await getBytes(bucket, key);
   if ((await sha256Hex(bytes)) !== sha256) await discard(bucket, key);
   return bytes;

@@ -5,12 +5,12 @@
  */
 import { WorkflowEntrypoint } from 'cloudflare:workers';
 import type { WorkflowEvent, WorkflowStep } from 'cloudflare:workers';
-import { fromUnknown } from '../errors.ts';
+import { fromRecord, fromUnknown } from '../errors.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
 import { costsOf } from './costs.ts';
-import type { Env, RunParameters } from './env.ts';
+import type { Env, RunParameters, RunSource } from './env.ts';
 import {
   LOOK_AGAIN,
   PARALLEL_REQUESTS,
@@ -22,6 +22,13 @@ import {
 import type { RunOutcome } from './protocol.ts';
 import { writeLayerReport, writeRunReport } from './results.ts';
 import type { LayerManifest } from './results.ts';
+import { endRun, runGate, tellHow } from './end.ts';
+import { plannedKinds } from './eta.ts';
+import { readRevision } from './pipelines.ts';
+import { fetchModel, inspectNetwork, planRevision } from './prepare.ts';
+import type { InspectedModel } from './prepare.ts';
+import { registryOf } from './registry.ts';
+import type { RunChanges } from './registry.ts';
 import { getPlan, hasObject, verifyObject } from './store.ts';
 
 interface Look {
@@ -36,21 +43,73 @@ const STEP = { retries: { limit: 3, delay: '1 second', backoff: 'exponential' },
 
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   override async run(event: Readonly<WorkflowEvent<RunParameters>>, step: WorkflowStep): Promise<RunOutcome> {
+    const parameters = event.payload;
+    await step.do('started', STEP, () => this.#change(parameters, { state: 'running', started: Date.now() }));
+    const outcome = await this.#outcome(parameters, event.instanceId, step);
+    const ended = await step.do('ended', STEP, () => endRun(this.env, parameters, outcome));
+    await tellHow(this.env, parameters, ended, step);
+    return outcome;
+  }
+
+  async #outcome(parameters: RunParameters, instance: string, step: WorkflowStep): Promise<RunOutcome> {
     try {
-      return await this.#reconcile(event.payload, event.instanceId, step);
+      const { source } = parameters;
+      const plan = 'plan' in source ? source.plan : await this.#prepare(parameters, source, step);
+      const result = await this.#reconcile(parameters, plan, instance, step);
+      if ('error' in result) return result;
+      const gate = await step.do('gate', STEP, () => runGate(this.env, parameters, plan));
+      return { ...result, plan, gate };
     } catch (error) {
       return { error: fromUnknown(error).toJSON() };
     }
   }
 
-  async #reconcile(parameters: RunParameters, instance: string, step: WorkflowStep): Promise<RunOutcome> {
-    const { run, attempt, plan: planHash } = parameters;
+  // models fetched, inspected and planned; gives the plan's hash
+  async #prepare(
+    parameters: RunParameters,
+    { revision: hash, candidates }: Extract<RunSource, { revision: string }>,
+    step: WorkflowStep,
+  ): Promise<string> {
+    const { env } = this;
+    const revision = await readRevision(env, hash);
+    const inspected: InspectedModel[] = [];
+    for (const [index, { name }] of revision.definition.networks.entries()) {
+      const model = await step.do(`fetch-${name}`, STEP, () =>
+        told(() => fetchModel(env, revision, index, candidates[name])),
+      );
+      inspected.push(
+        orThrow(
+          await step.do(`inspect-${name}`, STEP, () =>
+            told(() => inspectNetwork(env, revision, index, orThrow(model))),
+          ),
+        ),
+      );
+    }
+    const plan = orThrow(await step.do('plan', STEP, () => told(() => planRevision(env, revision, inspected))));
+    await step.do('planned', STEP, () => this.#change(parameters, { plan }));
+    return plan;
+  }
+
+  async #change({ run, attempt }: RunParameters, changes: RunChanges): Promise<boolean> {
+    await registryOf(this.env).updateRun(run, attempt, changes);
+    if (changes.state !== undefined)
+      await progressOf(this.env, run).tell(attempt, { type: 'state', state: changes.state, attempt });
+    return true;
+  }
+
+  async #reconcile(
+    parameters: RunParameters,
+    planHash: string,
+    instance: string,
+    step: WorkflowStep,
+  ): Promise<{ result: string; digest: string } | { error: ErrorRecord }> {
+    const { run, attempt } = parameters;
     const { BUCKET } = this.env;
     const progress = progressOf(this.env, run);
     const plan = await getPlan(BUCKET, planHash);
 
     // what is there already, and whole: a damaged object is deleted here and made anew
-    await step.do('begin', STEP, () => progress.begin(attempt, instance, plan.tasks.length).then(() => true));
+    await step.do('begin', STEP, () => progress.begin(attempt, instance, [...plannedKinds(plan)]).then(() => true));
     const found: boolean[] = [];
     for (let from = 0; from < plan.tasks.length; from += VERIFY_TASKS_PER_STEP) {
       const valid = await step.do(`verify-${from}`, STEP, () =>
@@ -67,7 +126,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
       return writeRunReport(BUCKET, planHash, plan, manifests, costsOf(plan, records));
     };
     for (let round = 0; ; round++) {
-      const failure = await this.#work(plan, parameters, step, round, round === 0 ? found : null);
+      const failure = await this.#work(plan, planHash, parameters, step, round, round === 0 ? found : null);
       if (failure) return { error: failure };
       const manifests = await this.#reportLayers(plan, planHash, step, round);
       if (manifests) return step.do('report', STEP, () => writeReport(manifests));
@@ -77,6 +136,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   // the loop: nothing is absent any more (null), or something failed; `found`: which objects were there just now
   async #work(
     plan: Plan,
+    planHash: string,
     parameters: RunParameters,
     step: WorkflowStep,
     round: number,
@@ -88,7 +148,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
       // a time-out in which nothing was finished says that messages are lost: ask for open tasks too
       const [waited, limit] = [timedOut, before];
       const look = await step.do(`missing-${round}-${n}`, STEP, () =>
-        this.#look(plan, parameters, n === 0 ? found : null, (absent) => waited && absent >= limit),
+        this.#look(plan, planHash, parameters, n === 0 ? found : null, (absent) => waited && absent >= limit),
       );
       if (look.failure) return look.failure;
       if (look.absent === 0) return null;
@@ -133,11 +193,12 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   // which tasks have no object; puts a wave of those whose inputs are all there on the queue
   async #look(
     plan: Plan,
+    planHash: string,
     parameters: RunParameters,
     found: readonly boolean[] | null,
     stalled: (absent: number) => boolean,
   ): Promise<Look> {
-    const { run, attempt, plan: planHash } = parameters;
+    const { run, attempt } = parameters;
     const progress = progressOf(this.env, run);
     const { failure } = await progress.summary();
     const present = found ?? (await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task)));
@@ -168,4 +229,20 @@ async function inParallel<T, R>(items: readonly T[], act: (item: T) => Promise<R
     results.push(...(await Promise.all(items.slice(at, at + PARALLEL_REQUESTS).map(act))));
   }
   return results;
+}
+
+// a fault that no retry helps is an answer of the step, so that it isn't tried again
+async function told<T>(act: () => Promise<T>): Promise<{ value: T } | { error: ErrorRecord }> {
+  try {
+    return { value: await act() };
+  } catch (thrown) {
+    const error = fromUnknown(thrown);
+    if (error.retryable) throw error;
+    return { error: error.toJSON() };
+  }
+}
+
+function orThrow<T>(answer: { value: T } | { error: ErrorRecord }): T {
+  if ('error' in answer) throw fromRecord(answer.error);
+  return answer.value;
 }

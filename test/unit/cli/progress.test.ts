@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { duration, progressText } from '../../../src/cli/progress.ts';
-import type { PlannedKind } from '../../../src/cli/progress.ts';
+import type { PlannedKind } from '../../../src/runtime/eta.ts';
 import type { TaskKind } from '../../../src/plan/plan.ts';
 import type { ProgressSummary } from '../../../src/runtime/protocol.ts';
 

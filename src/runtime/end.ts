@@ -1,0 +1,81 @@
+/** The end of a run: its figures, its gate, what the registry keeps of it, and who is told. */
+import type { WorkflowStep } from 'cloudflare:workers';
+import type { GateRule, Notice } from '../definition/service.ts';
+import { evaluateGate } from '../gate/gate.ts';
+import type { GateOutcome } from '../gate/gate.ts';
+import type { Results } from '../report/results.ts';
+import type { RunRecord } from '../service/documents.ts';
+import { progressOf } from './consumer.ts';
+import type { Env, RunParameters } from './env.ts';
+import { NOTICE_RETRIES } from './limits.ts';
+import { sendNotice } from './notify.ts';
+import { readRevision } from './pipelines.ts';
+import type { RunOutcome } from './protocol.ts';
+import { registryOf } from './registry.ts';
+import { resultPrefix } from './results.ts';
+
+/** What the gate says of a plan's results; null where the pipeline has none. */
+export async function runGate(env: Env, parameters: RunParameters, planHash: string): Promise<GateOutcome | null> {
+  const rules = await gateRules(env, parameters);
+  if (rules.length === 0) return null;
+  const passed = await registryOf(env).getPassed(parameters.pipeline);
+  const previous = passed && (await resultsOf(env, passed.plan));
+  return evaluateGate(rules, (await resultsOf(env, planHash))!, previous);
+}
+
+/** Writes the end of a run down; gives the run as it is then. */
+export async function endRun(env: Env, parameters: RunParameters, outcome: RunOutcome): Promise<RunRecord | null> {
+  const { run, attempt, pipeline } = parameters;
+  const registry = registryOf(env);
+  const ended = Date.now();
+  if ('error' in outcome) {
+    const record = await registry.updateRun(run, attempt, { state: 'failed', ended, error: outcome.error });
+    await progressOf(env, run).tell(attempt, { type: 'state', state: 'failed', attempt });
+    return record;
+  }
+  const { digest, gate, plan } = outcome;
+  const results = await resultsOf(env, plan);
+  const figures = (results?.pairs ?? []).flatMap(({ a, b, layers }) =>
+    layers.map(({ layer, match }) => ({ pair: `${a}-${b}`, layer, mean_r: match?.mean_r ?? null })),
+  );
+  const record = await registry.updateRun(run, attempt, { state: 'done', ended, digest, gate, figures });
+  if (record?.state === 'done' && gate?.passed !== false) await registry.setPassed(pipeline, { run, plan });
+  await progressOf(env, run).tell(attempt, { type: 'state', state: 'done', attempt });
+  return record;
+}
+
+/** Sends the notices that the pipeline declares, each tried again for a while; one that never arrives stops nothing. */
+export async function tellHow(
+  env: Env,
+  { run, attempt, source }: RunParameters,
+  record: RunRecord | null,
+  step: WorkflowStep,
+): Promise<void> {
+  if ('plan' in source || !record || record.attempt !== attempt) return;
+  const { service } = await readRevision(env, source.revision);
+  for (const [index, notice] of service.notify.entries()) {
+    const text = await step
+      .do(`notify-${index}`, { retries: NOTICE_RETRIES, timeout: '2 minutes' }, () =>
+        sendNotice(env, notice, record, source.commit, index),
+      )
+      .catch((error: unknown) => `could not be told: ${error instanceof Error ? error.message : String(error)}`);
+    await step.do(`notified-${index}`, () =>
+      progressOf(env, run)
+        .tell(attempt, { type: 'stage', stage: 'notify', done: true, text: `${nameOf(notice)}: ${text}` })
+        .then(() => true),
+    );
+  }
+}
+
+async function gateRules(env: Env, { source }: RunParameters): Promise<GateRule[]> {
+  return 'plan' in source ? source.gate : (await readRevision(env, source.revision)).service.gate;
+}
+
+async function resultsOf(env: Env, planHash: string): Promise<Results | null> {
+  const object = await env.BUCKET.get(`${resultPrefix(planHash)}results.json`);
+  return object && (await object.json<Results>());
+}
+
+function nameOf(notice: Notice): string {
+  return notice.kind === 'webhook' ? new URL(notice.url).host : 'commit status';
+}

@@ -1,0 +1,166 @@
+/**
+ * Runs: started, cancelled, tried again, woken. The registry decides whether there is a run and which attempt counts;
+ * the workflow does the work, as instance `<run>-<attempt>`.
+ */
+import type { GateRule } from '../definition/service.ts';
+import { PipelineError } from '../errors.ts';
+import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
+import { objectKey } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { Candidate, PipelineRecord, RunRecord, TriggerKind } from '../service/documents.ts';
+import { progressOf } from './consumer.ts';
+import type { Env, GithubCommit, RunSource } from './env.ts';
+import { registryOf } from './registry.ts';
+
+/** Why a run of a stored pipeline is started. */
+export interface RunRequest {
+  pipeline: PipelineRecord;
+  trigger: { kind: TriggerKind; delivery: string | null; by: string | null };
+  /** Models that the trigger chose, by network. */
+  candidates?: Record<string, Candidate>;
+  commit?: GithubCommit | null;
+  /** Equal keys give one run. */
+  key: string | null;
+}
+
+/** A run id: the time, so that ids sort as they were made, and what nobody guesses. */
+export function newRunId(now = Date.now()): string {
+  const random = crypto.getRandomValues(new Uint8Array(4));
+  const time = new Date(now).toISOString().slice(0, 19).replace(/[-:]/g, '');
+  return `${time}-${[...random].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** Starts a run of a stored pipeline, or gives the one that the same key started. */
+export async function startRun(env: Env, request: RunRequest): Promise<{ run: RunRecord; created: boolean }> {
+  const { pipeline, trigger, candidates = {}, commit = null, key } = request;
+  const source: RunSource = { revision: pipeline.revision, candidates, commit };
+  const { run, created } = await registryOf(env).createRun(
+    {
+      id: newRunId(),
+      pipeline: pipeline.name,
+      revision: pipeline.revision,
+      plan: null,
+      trigger,
+      candidates,
+      parameters: JSON.stringify(source),
+    },
+    key,
+  );
+  if (created) await begin(env, run, source);
+  return { run, created };
+}
+
+/** Starts a run of a plan, or the next attempt of the unfinished one of the same definition and inputs. */
+export async function startPlanRun(
+  env: Env,
+  planHash: string,
+  plan: Plan,
+  gate: GateRule[],
+  proposed: string,
+): Promise<RunRecord> {
+  const registry = registryOf(env);
+  const source: RunSource = { plan: planHash, gate };
+  const key = await planRunKey(plan);
+  const { run, created } = await registry.createRun(
+    {
+      id: proposed,
+      pipeline: plan.definition.name,
+      revision: null,
+      plan: planHash,
+      trigger: { kind: 'cli', delivery: null, by: null },
+      candidates: {},
+      parameters: JSON.stringify(source),
+    },
+    key,
+  );
+  if (created) return begin(env, run, source);
+  const next = await registry.nextAttempt(
+    run.id,
+    ['queued', 'running', 'failed', 'cancelled', 'done'],
+    JSON.stringify(source),
+  );
+  return begin(env, next!, source);
+}
+
+/** Whoever started a run of a plan has its results: the next one of the same definition and inputs is a new run. */
+export async function closePlanRun(env: Env, plan: Plan): Promise<void> {
+  await registryOf(env).forgetKey(await planRunKey(plan));
+}
+
+/**
+ * Tries a failed or cancelled run again: what is finished stays.
+ * @throws PipelineError `not-found`; `conflict` while it runs, or where it ended well
+ */
+export async function retryRun(env: Env, id: string): Promise<RunRecord> {
+  const next = await registryOf(env).nextAttempt(id, ['failed', 'cancelled']);
+  if (!next) throw await notIn(env, id, 'that failed or was cancelled');
+  return begin(env, next, await sourceOf(env, id));
+}
+
+/** Ends a run. @throws PipelineError `not-found`; `conflict` where it has ended */
+export async function cancelRun(env: Env, id: string): Promise<RunRecord> {
+  const run = await registryOf(env).cancelRun(id);
+  if (!run) throw await notIn(env, id, 'that has not ended');
+  await progressOf(env, id).cancel(run.attempt);
+  await endInstance(env, run);
+  return run;
+}
+
+/**
+ * Goes on with every run that hasn't ended: after a restart of the local engine, whose queue forgets its messages and
+ * whose workflows sleep. Each becomes its next attempt, which finds what is done.
+ */
+export async function wakeRuns(env: Env): Promise<RunRecord[]> {
+  const woken: RunRecord[] = [];
+  for (const run of await registryOf(env).unfinishedRuns()) {
+    if (run.revision === null) continue;
+    const next = await registryOf(env).nextAttempt(run.id, ['queued', 'running']);
+    if (!next) continue;
+    await endInstance(env, run);
+    woken.push(await begin(env, next, await sourceOf(env, run.id)));
+  }
+  return woken;
+}
+
+/** Deletes what is finished of a plan. */
+export async function deleteObjects(env: Env, plan: Plan): Promise<void> {
+  for (let at = 0; at < plan.tasks.length; at += 1000) {
+    await env.BUCKET.delete(plan.tasks.slice(at, at + 1000).map(objectKey));
+  }
+}
+
+/** The run with this id. @throws PipelineError `not-found` */
+export async function runOf(env: Env, id: string): Promise<RunRecord> {
+  const run = await registryOf(env).getRun(id);
+  if (!run) throw new PipelineError('not-found', `expected a run; found none named ${id.slice(0, 80)}`);
+  return run;
+}
+
+async function begin(env: Env, run: RunRecord, source: RunSource): Promise<RunRecord> {
+  const { id, attempt, pipeline } = run;
+  await env.RUNS.create({ id: `${id}-${attempt}`, params: { run: id, attempt, pipeline, source } });
+  return run;
+}
+
+async function sourceOf(env: Env, id: string): Promise<RunSource> {
+  return JSON.parse((await registryOf(env).parametersOf(id))!) as RunSource;
+}
+
+// a workflow that is gone already needs no end
+async function endInstance(env: Env, { id, attempt }: RunRecord): Promise<void> {
+  try {
+    await (await env.RUNS.get(`${id}-${attempt}`)).terminate();
+  } catch {
+    // ended, or never begun
+  }
+}
+
+async function notIn(env: Env, id: string, wanted: string): Promise<PipelineError> {
+  const { state } = await runOf(env, id);
+  return new PipelineError('conflict', `expected a run ${wanted}; found ${id}, which is ${state}`);
+}
+
+async function planRunKey(plan: Plan): Promise<string> {
+  const networks = plan.networks.map((network) => network.modelSha256);
+  return `plan ${await sha256Hex(canonicalJson([plan.definitionSha256, plan.data.sha256, ...networks]))}`;
+}
