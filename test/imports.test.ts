@@ -10,8 +10,19 @@ const SOURCE = resolve(import.meta.dirname, '../src');
 
 const FLOOR = ['errors', 'numeric', 'onnx'];
 /** Stages in the order of the flow: each may import those before it. */
-const STAGES = ['definition', 'inspect', 'plan', 'activate', 'accumulate', 'reduce', 'task', 'report'];
-const SHELL = ['runtime', 'compute', 'cli', 'worker'];
+const STAGES = [
+  'definition',
+  'inspect',
+  'plan',
+  'activate',
+  'accumulate',
+  'reduce',
+  'task',
+  'report',
+  'gate',
+  'triggers',
+];
+const SHELL = ['runtime', 'service', 'compute', 'cli', 'worker'];
 /** Packages that only one file, or only some folders, may name. */
 const PLATFORM: [named: RegExp, may: (file: string) => boolean][] = [
   [/^cloudflare:/, (file) => file.startsWith('runtime/') || file === 'worker.ts'],
