@@ -21,3 +21,7 @@ export const CHUNK_BYTES = 65_536;
 export const NATIVE_TASKS_AT_ONCE = 4;
 /** Bytes of a task's inputs read from the bucket and sent on at a time. */
 export const NATIVE_PIECE_BYTES = 4 * 2 ** 20;
+/** Bytes of one part of a multipart upload: R2 wants all parts but the last equal, 5 MiB to 5 GiB, at most 10,000. */
+export const PART_BYTES = 8 * 2 ** 20;
+/** Parts of a downloaded file held in memory (128 MB for all of an isolate) before it is written in parts. */
+export const WHOLE_PARTS = 4;
