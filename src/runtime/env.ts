@@ -1,5 +1,6 @@
 /** The Worker's bindings and the messages on its queue. Types only. */
 import type { GateRule } from '../definition/service.ts';
+import type { GithubCommit } from '../triggers/commit.ts';
 import type { Candidate } from '../service/documents.ts';
 import type { ComputeContainer } from './compute.ts';
 import type { RunProgress } from './progress.ts';
@@ -19,13 +20,6 @@ export interface TaskMessage {
 export type RunSource =
   | { plan: string; gate: GateRule[] }
   | { revision: string; candidates: Record<string, Candidate>; commit: GithubCommit | null };
-
-/** The commit that a notice may concern. */
-export interface GithubCommit {
-  repository: string;
-  sha?: string;
-  ref?: string;
-}
 
 /** What a workflow instance `<run>-<attempt>` is started with. */
 export interface RunParameters {

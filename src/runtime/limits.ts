@@ -23,3 +23,7 @@ export const NATIVE_TASKS_AT_ONCE = 4;
 export const NATIVE_PIECE_BYTES = 4 * 2 ** 20;
 /** How often a notice is tried, and from what delay on, doubling: about two minutes in all. */
 export const NOTICE_RETRIES = { limit: 6, delay: '2 seconds', backoff: 'exponential' } as const;
+/** Bytes of one part of a multipart upload: R2 wants all parts but the last equal, 5 MiB to 5 GiB, at most 10,000. */
+export const PART_BYTES = 8 * 2 ** 20;
+/** Parts of a downloaded file held in memory (128 MB for all of an isolate) before it is written in parts. */
+export const WHOLE_PARTS = 4;

@@ -4,6 +4,7 @@
  */
 import { parseDefinition } from '../definition/definition.ts';
 import type { ParsedDefinition } from '../definition/definition.ts';
+import { refuseOutside } from '../definition/paths.ts';
 import { PipelineError } from '../errors.ts';
 import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
 import type { FileReference, PipelineDetail, PipelinePut, PipelineRecord } from '../service/documents.ts';
@@ -75,6 +76,7 @@ export async function readRevision(env: Env, revision: string): Promise<Revision
 
 function parsed(text: string, name: string): ParsedDefinition {
   const result = parseDefinition(text, `${name}.yaml`);
+  refuseOutside(result);
   return result;
 }
 

@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import { CODES, fromUnknown } from '../errors.ts';
 import type { Env } from '../runtime/env.ts';
 import { engine } from './engine.ts';
+import { hooks } from './hooks.ts';
 
 export const app = new Hono<{ Bindings: Env }>();
 
@@ -11,3 +12,4 @@ app.onError((thrown, c) => {
   return c.json(error.toJSON(), CODES[error.code].http);
 });
 app.route('/engine', engine);
+app.route('/', hooks);

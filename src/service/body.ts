@@ -3,7 +3,8 @@ import { PipelineError } from '../errors.ts';
 
 /** The body of a request, whole. @throws PipelineError `too-large` before more than `most` bytes are held */
 export async function boundedBytes(request: Request, most: number): Promise<Uint8Array<ArrayBuffer>> {
-  const tooLarge = (): PipelineError => new PipelineError('too-large', `expected a body of at most ${most} bytes; found more`);
+  const tooLarge = (): PipelineError =>
+    new PipelineError('too-large', `expected a body of at most ${most} bytes; found more`);
   if (Number(request.headers.get('content-length')) > most) throw tooLarge();
   const pieces: Uint8Array[] = [];
   let length = 0;

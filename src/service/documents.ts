@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { NAME_PATTERN } from '../definition/names.ts';
+import type { ErrorRecord } from '../errors.ts';
 import type { GateOutcome } from '../gate/gate.ts';
 
 /** Longest pipeline file, characters; see definition/yaml.ts. */
@@ -125,7 +126,7 @@ export type FileReference = z.infer<typeof fileSchema>;
 export type RunState = (typeof RUN_STATES)[number];
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
 export type Candidate = z.infer<typeof candidateSchema>;
-export type RunRecord = z.infer<typeof runSchema>;
+export type RunRecord = Omit<z.infer<typeof runSchema>, 'error'> & { error: ErrorRecord | null };
 
 /** Scopes of tokens: each includes those before it. */
 export const SCOPES = ['read', 'run', 'admin'] as const;

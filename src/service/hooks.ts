@@ -32,7 +32,14 @@ hooks.post('/hooks/:pipeline/:kind', async (c) => {
     throw new PipelineError('not-found', `expected a pipeline with a ${kind} trigger; found ${pipeline.name} without`);
 
   const secretOf = (name: string): string => secretFor({ ...c.env }, name);
-  const { id, payload, match } = await acceptDelivery(service.triggers, kind, c.req.raw.headers, body, secretOf, Date.now());
+  const { id, payload, match } = await acceptDelivery(
+    service.triggers,
+    kind,
+    c.req.raw.headers,
+    body,
+    secretOf,
+    Date.now(),
+  );
   if (!match) return c.json({ run: null, url: null, reason: 'no trigger of this pipeline asks for it' });
 
   const candidates = settingsOf(match.trigger, payload);
