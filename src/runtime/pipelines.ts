@@ -6,6 +6,7 @@ import { parseDefinition } from '../definition/definition.ts';
 import type { ParsedDefinition } from '../definition/definition.ts';
 import { refuseOutside } from '../definition/paths.ts';
 import { PipelineError } from '../errors.ts';
+import { requireFigures } from '../gate/known.ts';
 import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
 import type { FileReference, PipelineDetail, PipelinePut, PipelineRecord } from '../service/documents.ts';
 import type { Env } from './env.ts';
@@ -77,6 +78,7 @@ export async function readRevision(env: Env, revision: string): Promise<Revision
 function parsed(text: string, name: string): ParsedDefinition {
   const result = parseDefinition(text, `${name}.yaml`);
   refuseOutside(result);
+  requireFigures(result);
   return result;
 }
 
