@@ -1,7 +1,8 @@
 ;; Copies activations into rows of samples, minus each unit's provisional mean, and keeps each unit's extremes: what
 ;; samples.ts calls for every piece of a tap. Addresses are in bytes, sizes in float32 values. No value is rounded
 ;; differently than in scalar code, and of equal values (+0, −0) an extreme keeps the one that came first; a NaN is never
-;; an extreme. Vectors of 4 that reach beyond an end start earlier instead: what they do twice changes nothing.
+;; an extreme (who takes samples refuses them). Vectors of 4 that reach beyond an end start earlier instead: what they
+;; do twice changes nothing.
 (module
   (import "samples" "memory" (memory 0))
 

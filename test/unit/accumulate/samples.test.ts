@@ -214,9 +214,13 @@ describe('LayerSamples', () => {
         ] as const) {
           const shape = { outer: [], inner, units: [5], sampled: null };
           const data = new Float32Array(6 * 5 * length(inner)).fill(second);
-          for (let at = 0; at < other; at++) {
+          // beyond zero before, so that the zero is an extreme of its own
+          for (let at = 0; at <= other; at++) {
             const [row, position] = [Math.floor(at / length(inner)), at % length(inner)];
-            for (let unit = 0; unit < 5; unit++) data[(row * 5 + unit) * length(inner) + position] = first;
+            for (let unit = 0; unit < 5; unit++) {
+              const before = unit % 2 === 0 ? 1 : -1;
+              data[(row * 5 + unit) * length(inner) + position] = at < other ? before : first;
+            }
           }
           const batches = [[{ data, dims: [6, 5, ...inner] }]];
           const means = new Float32Array(5);
