@@ -14,7 +14,7 @@ import type { ErrorRecord } from '../errors.ts';
 import { BUCKET, COMPATIBILITY_DATE, DEAD_LETTER_QUEUE, MAX_RETRIES, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
-const WASM = 'ort-wasm-simd-threaded.wasm';
+const WASM = ['ort-wasm-simd-threaded.wasm', 'samples.wasm'];
 /** Messages of one local batch where tasks run natively. */
 const NATIVE_BATCH = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -96,7 +96,7 @@ async function startWorker(
     name: 'convergent',
     modules: [
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(dist, worker), 'utf8') },
-      { type: 'CompiledWasm', path: WASM, contents: readFileSync(join(dist, WASM)) },
+      ...WASM.map((path) => ({ type: 'CompiledWasm' as const, path, contents: readFileSync(join(dist, path)) })),
     ],
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],
