@@ -26,11 +26,14 @@ const HOG_MOST = 2 ** 30;
 
 await serveJobs(() => Promise.resolve({ version: 'fake 1', runner: { run }, inspect }));
 
+const held: Buffer[] = [];
+
 // a fake network's path says what inspecting it does
 function inspect({ path }: NetworkRequest): Promise<InspectedNetwork> {
   if (path === 'crash') process.kill(process.pid, 'SIGSEGV');
   if (path === 'invalid') throw new PipelineError('model-invalid', 'expected a model; found none');
   if (path === 'hang') for (;;);
+  if (path === 'hold') held.push(Buffer.alloc(2 ** 27, 1));
   const external = { path, location: path, sha256: '', sizeBytes: process.pid, chunksSha256: '' };
   return Promise.resolve({
     model: { sha256: path } as ModelInspection,
