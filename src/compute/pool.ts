@@ -61,7 +61,7 @@ export interface Pool {
    * @throws PipelineError as inspectNetwork; `model-unsupported` where it ends its child process or takes too much
    * time; else as `run`
    */
-  inspect(network: NetworkRequest): Promise<InspectedNetwork>;
+  inspect: (network: NetworkRequest) => Promise<InspectedNetwork>;
   status(): PoolStatus;
   /** Takes no more jobs, fails those that wait, gives the others `graceMs`, ends all children. */
   close(graceMs: number): Promise<void>;
