@@ -81,7 +81,7 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
   const codeHashes = {
     isolate: { activate: hashOf(...activate, ...isolate), reduce: hashOf(reduce, ...isolate) },
     native: { activate: hashOf(...activate, ...native), reduce: hashOf(reduce, ...native) },
-    inspect: hashOf(await bundleOf('src/inspect/inspect.ts'), ...isolate),
+    inspect: hashOf(await bundleOf('src/inspect/inspect.ts'), ...isolate, ...native),
   };
   const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
   const page = await build({

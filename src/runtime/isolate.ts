@@ -62,11 +62,6 @@ export function withIsolateRuntime<T>(act: (runtime: OnnxRuntime) => Promise<T>)
   return alone(async () => act(await loadWasmRuntime(wasm)));
 }
 
-/** Name and version of the isolate's runtime. */
-export async function isolateVersion(): Promise<string> {
-  return (await loadWasmRuntime(wasm)).version;
-}
-
 // one user of the wasm heap at a time; `act` hears whether it had to wait
 async function alone<T>(act: (waited: boolean) => Promise<T>): Promise<T> {
   // a promise must not be awaited across requests, so waiting is by looking

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Miniflare, Response } from 'miniflare';
 import { SampleMemory } from '../../../src/accumulate/sampleMemory.ts';
-import { fileSource } from '../../../src/cli/external.ts';
+import { fileSource } from '../../../src/compute/files.ts';
 import { DIST, planFile } from '../../../src/cli/prepare.ts';
 import { loadNativeRuntime } from '../../../src/compute/native.ts';
 import { COMPATIBILITY_DATE } from '../../../src/runtime/names.ts';
