@@ -29,7 +29,8 @@ export async function startUpstream(
     void (async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      const url = `https://${request.headers['x-upstream-host'] ?? request.headers.host}${request.url}`;
+      const host = request.headers['x-upstream-host'] ?? request.headers.host;
+      const url = `https://${String(host)}${request.url!}`;
       const one = { method: request.method!, url, headers: request.headers, body: Buffer.concat(chunks).toString() };
       seen.push(one);
       const route = routes[url.split('?')[0]!];
