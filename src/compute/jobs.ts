@@ -43,7 +43,7 @@ export type ChildMessage =
 
 /** What a child may hold of other tasks whatever it runs next; more only where that has room beside it. */
 const KEPT_BYTES = 48 * 2 ** 20;
-/** Arrays that may be garbage when a task starts: collecting it takes longer than many a reduction. */
+/** Bytes of arrays that may be garbage when a task starts: collecting it takes longer than many a reduction. */
 const GARBAGE_BYTES = 8 * 2 ** 20;
 
 /** A runtime that is loaded, and what runs tasks in it. */
@@ -77,7 +77,7 @@ export function jobRunner(
   let latest: { hash: string; plan: Plan } | undefined;
   let kept: string | undefined;
   return async (job) => {
-    if (process.memoryUsage().arrayBuffers > GARBAGE_BYTES) {
+    if (process.memoryUsage().external > GARBAGE_BYTES) {
       collectGarbage();
       // the memory of freed arrays is given back beside this thread
       await new Promise((resolve) => setImmediate(resolve));

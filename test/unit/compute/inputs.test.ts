@@ -56,9 +56,10 @@ describe('rows([start, end))', () => {
   });
 
   test('come from the file of the probe data where that was sent', async () => {
-    const { rows } = await opened([], [FILE, PROBE]);
-    expect([...(await rows([0, 2])), ...(await rows([7, 8]))]).toEqual([...bytes(3, 7), ...bytes(17, 19)]);
-    expect(await failure('internal', () => rows([18, 20]))).toMatchObject({ code: 'internal' });
+    await opened([], [FILE, PROBE]);
+    const read = [...(await inputs.rows([0, 2])), ...(await inputs.rows([7, 8]))];
+    expect(read).toEqual([...bytes(3, 7), ...bytes(17, 19)]);
+    await failure('internal', () => inputs.rows([18, 20]));
   });
 
   test.each([
