@@ -18,9 +18,8 @@ const POLL_MS = 150;
 const REPORT_POLL_MS = 50;
 const MOST_POLL_MS = 2_000;
 
-/** Files of a result that are fetched together. */
-const FILES_AT_ONCE = 8;
-const SMALL_FILE_BYTES = 2 ** 20;
+/** Files of a result that are fetched with one request: as many as these bytes hold, or one that is larger. */
+const TOGETHER_BYTES = 4 * 2 ** 20;
 
 /** What is known of a run before it ends. */
 export interface RunSoFar {
@@ -93,9 +92,7 @@ export async function writeResults(
   write: (path: string, bytes: Uint8Array) => void,
 ): Promise<string[]> {
   let warnings: string[] = [];
-  const copy = async ({ path, sha256 }: FileEntry): Promise<void> => {
-    const response = await engine.fetch(`/results/${planHash}/${path.split('/').map(encodeURIComponent).join('/')}`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
+  const take = async ({ path, sha256 }: FileEntry, bytes: Uint8Array): Promise<void> => {
     if ((await sha256Hex(bytes)) !== sha256) {
       throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
         hint: 'run the same command again',
@@ -104,13 +101,35 @@ export async function writeResults(
     if (path === 'results.json') ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
     write(path, bytes);
   };
-  // small files a few at a time, large ones alone
-  const small = files.filter(({ bytes }) => bytes <= SMALL_FILE_BYTES);
-  for (let at = 0; at < small.length; at += FILES_AT_ONCE) {
-    await Promise.all(small.slice(at, at + FILES_AT_ONCE).map(copy));
+  const fetch = async (path: string, body?: string): Promise<Uint8Array> => {
+    const response = await engine.fetch(`/results/${planHash}/${path}`, body ? { method: 'POST', body } : {});
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  for (const batch of batches(files)) {
+    if (batch.length === 1) {
+      await take(batch[0]!, await fetch(batch[0]!.path.split('/').map(encodeURIComponent).join('/')));
+      continue;
+    }
+    const together = await fetch('together', JSON.stringify(batch.map(({ path }) => path)));
+    let at = 0;
+    for (const file of batch) await take(file, together.subarray(at, (at += file.bytes)));
   }
-  for (const file of files) if (file.bytes > SMALL_FILE_BYTES) await copy(file);
   return warnings;
+}
+
+// in order
+function batches(files: readonly FileEntry[]): FileEntry[][] {
+  const made: FileEntry[][] = [];
+  let left = 0;
+  for (const file of files) {
+    if (file.bytes <= left) made.at(-1)!.push(file);
+    else {
+      made.push([file]);
+      left = TOGETHER_BYTES;
+    }
+    left -= file.bytes;
+  }
+  return made;
 }
 
 // what progress is told against

@@ -10,8 +10,9 @@ import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
 import type { Env } from './env.ts';
 import type { RunOutcome, RunStatus } from './protocol.ts';
+import { inParallel } from './requests.ts';
 import { manifestKey, resultPrefix } from './results.ts';
-import { chunksKey, getPlan, inputKey, putPlan } from './store.ts';
+import { chunksKey, getBytes, getPlan, inputKey, putPlan } from './store.ts';
 
 /** Which run of a definition and its inputs is unfinished; kept in the bucket until it ends well. */
 interface OpenRun {
@@ -83,6 +84,12 @@ app.post('/plans/:plan/close', async (c) => {
 });
 
 app.get('/results/:plan', (c) => send(c.env.BUCKET, manifestKey(c.req.param('plan')), 'application/json'));
+// several small files of a result, one after another
+app.post('/results/:plan/together', async (c) => {
+  const prefix = resultPrefix(c.req.param('plan'));
+  const paths = await c.req.json<string[]>();
+  return new Response(new Blob(await inParallel(paths, (path) => getBytes(c.env.BUCKET, prefix + path))));
+});
 app.get('/results/:plan/:path{.+}', (c) =>
   send(c.env.BUCKET, resultPrefix(c.req.param('plan')) + c.req.param('path'), 'application/octet-stream'),
 );

@@ -155,7 +155,8 @@ export async function createOnly(
   await bucket.put(key, content, { onlyIf: { etagDoesNotMatch: '*' } });
 }
 
-async function getBytes(bucket: R2Bucket, key: string): Promise<Uint8Array> {
+/** An object of the bucket, whole and unverified. @throws PipelineError `object-missing` */
+export async function getBytes(bucket: R2Bucket, key: string): Promise<Uint8Array> {
   const body = await bucket.get(key);
   if (body === null) throw missing(key);
   return new Uint8Array(await body.arrayBuffer());
