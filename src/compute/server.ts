@@ -16,6 +16,7 @@ import { NATIVE_BUDGET_BYTES, openPool, poolSize } from './pool.ts';
 import { openTurns } from './turns.ts';
 
 const DEFAULT_CACHE_BYTES = 20 * 2 ** 30;
+/** Objects that are kept for the next tasks, beside the files: at most so many bytes, and a quarter of theirs. */
 const MADE_BYTES = 4 * 2 ** 30;
 /** The LASSO of a wide layer takes minutes; a hang is found out the later. */
 export const DEFAULT_TASK_SECONDS = 3600;
@@ -70,8 +71,9 @@ export async function startCompute(options: ComputeOptions): Promise<ComputeServ
 
   const closing = new AbortController();
   const module = options.childModule ?? fileURLToPath(new URL('./child.js', import.meta.url));
-  const cache = openCache(options.cacheFolder, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
-  const made = openMade(join(options.cacheFolder, 'made'), MADE_BYTES);
+  const cacheBytes = options.cacheBytes ?? DEFAULT_CACHE_BYTES;
+  const cache = openCache(options.cacheFolder, cacheBytes);
+  const made = openMade(join(options.cacheFolder, 'made'), Math.min(MADE_BYTES, cacheBytes / 4));
   const pool = openPool({ module, children, childBytes, taskSeconds, mostWaiting });
   // one body more than children: the next task is on disk when a child is free
   const turns = openTurns(children + 1, mostWaiting);

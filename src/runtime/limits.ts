@@ -22,4 +22,4 @@ export const NATIVE_TASKS_AT_ONCE = 4;
 /** Bytes of a task's inputs read from the bucket and sent on at a time. */
 export const NATIVE_PIECE_BYTES = 4 * 2 ** 20;
 /** Probe data up to here goes to the compute server as one file; of more, each task is sent its rows. */
-export const NATIVE_WHOLE_DATA_BYTES = 512 * 2 ** 20;
+export const NATIVE_WHOLE_DATA_BYTES = 256 * 2 ** 20;
