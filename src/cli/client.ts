@@ -11,13 +11,18 @@ import type { Prepared } from './prepare.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { plannedKinds } from '../runtime/eta.ts';
 
-/** Between two looks at a run: soon at first, seldom in a long one, since each look leaves 0.03 MB behind in workerd. */
+/**
+ * Between two looks at a run: soon at first and when all tasks are done, seldom in a long one, since each look leaves
+ * 0.03 MB behind in workerd.
+ */
 const POLL_MS = 150;
+const REPORT_POLL_MS = 50;
 const MOST_POLL_MS = 2_000;
 
-/** Inputs that are sent together, and files of a result that are fetched together. */
+/** Inputs that are sent together. */
 const FILES_AT_ONCE = 8;
-const SMALL_FILE_BYTES = 2 ** 20;
+/** Files of a result that are fetched with one request: as many as these bytes hold, or one that is larger. */
+const TOGETHER_BYTES = 4 * 2 ** 20;
 
 /** What is known of a run before it ends. */
 export interface RunSoFar {
@@ -66,22 +71,23 @@ export async function follow(
   const planned = plannedKinds(plan);
   let toldReused = false;
   const begunAt = performance.now();
+  let doneAt: number | undefined;
   for (;;) {
     const status = await engine.json<RunStatus>(`/runs/${run}/attempts/${attempt}`);
-    const { reused } = status.progress;
+    const { reused, done } = status.progress;
     // until the attempt begins, what is known is of the one before
     const begun = status.progress.attempt === attempt;
     if (begun && reused !== null) {
-      soFar.tasks = { total: plan.tasks.length, reused, computed: status.progress.done };
+      soFar.tasks = { total: plan.tasks.length, reused, computed: done };
+      if (done + reused >= plan.tasks.length) doneAt ??= performance.now();
       if (!toldReused && reused > 0) display.say(`reuses ${reused} of ${plan.tasks.length} tasks, finished before`);
       toldReused = true;
     }
     if (begun) display.update(status.progress, planned);
     if (status.status !== 'running') return status;
-    const elapsed = performance.now() - begunAt;
-    // the report is short however long the run was
-    const reporting = begun && status.progress.done + (reused ?? 0) >= plan.tasks.length;
-    await sleep(reporting ? POLL_MS : Math.min(MOST_POLL_MS, POLL_MS + elapsed / 50), undefined, { signal });
+    const now = performance.now();
+    const pause = doneAt === undefined ? POLL_MS + (now - begunAt) / 50 : REPORT_POLL_MS + (now - doneAt) / 10;
+    await sleep(Math.min(MOST_POLL_MS, pause), undefined, { signal });
   }
 }
 
@@ -93,9 +99,7 @@ export async function writeResults(
   write: (path: string, bytes: Uint8Array) => void,
 ): Promise<string[]> {
   let warnings: string[] = [];
-  const copy = async ({ path, sha256 }: FileEntry): Promise<void> => {
-    const response = await engine.fetch(`/results/${planHash}/${path.split('/').map(encodeURIComponent).join('/')}`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
+  const take = async ({ path, sha256 }: FileEntry, bytes: Uint8Array): Promise<void> => {
     if ((await sha256Hex(bytes)) !== sha256) {
       throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
         hint: 'run the same command again',
@@ -104,11 +108,33 @@ export async function writeResults(
     if (path === 'results.json') ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
     write(path, bytes);
   };
-  // small files a few at a time, large ones alone
-  const small = files.filter(({ bytes }) => bytes <= SMALL_FILE_BYTES);
-  for (let at = 0; at < small.length; at += FILES_AT_ONCE) {
-    await Promise.all(small.slice(at, at + FILES_AT_ONCE).map(copy));
+  const fetch = async (path: string, body?: string): Promise<Uint8Array> => {
+    const response = await engine.fetch(`/results/${planHash}/${path}`, body ? { method: 'POST', body } : {});
+    return new Uint8Array(await response.arrayBuffer());
+  };
+  for (const batch of batches(files)) {
+    if (batch.length === 1) {
+      await take(batch[0]!, await fetch(batch[0]!.path.split('/').map(encodeURIComponent).join('/')));
+      continue;
+    }
+    const together = await fetch('together', JSON.stringify(batch.map(({ path }) => path)));
+    let at = 0;
+    for (const file of batch) await take(file, together.subarray(at, (at += file.bytes)));
   }
-  for (const file of files) if (file.bytes > SMALL_FILE_BYTES) await copy(file);
   return warnings;
+}
+
+// in order
+function batches(files: readonly FileEntry[]): FileEntry[][] {
+  const made: FileEntry[][] = [];
+  let left = 0;
+  for (const file of files) {
+    if (file.bytes <= left) made.at(-1)!.push(file);
+    else {
+      made.push([file]);
+      left = TOGETHER_BYTES;
+    }
+    left -= file.bytes;
+  }
+  return made;
 }

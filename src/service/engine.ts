@@ -9,9 +9,10 @@ import type { Plan } from '../plan/plan.ts';
 import { progressOf } from '../runtime/consumer.ts';
 import type { Env } from '../runtime/env.ts';
 import type { RunOutcome, RunStatus } from '../runtime/protocol.ts';
+import { inParallel } from '../runtime/requests.ts';
 import { manifestKey, resultPrefix } from '../runtime/results.ts';
 import { closePlanRun, deleteObjects, startPlanRun, wakeRuns } from '../runtime/runs.ts';
-import { chunksKey, getPlan, inputKey, putPlan } from '../runtime/store.ts';
+import { chunksKey, getBytes, getPlan, inputKey, putPlan } from '../runtime/store.ts';
 import { bearerIs } from './access.ts';
 
 export const engine = new Hono<{ Bindings: Env }>();
@@ -68,6 +69,12 @@ engine.get('/runs/:run/attempts/:attempt', async (c) => {
 engine.get('/runs/:run/tasks', async (c) => c.json(await progressOf(c.env, c.req.param('run')).records()));
 
 engine.get('/results/:plan', (c) => send(c.env.BUCKET, manifestKey(c.req.param('plan'))));
+// several small files of a result, one after another
+engine.post('/results/:plan/together', async (c) => {
+  const prefix = resultPrefix(c.req.param('plan'));
+  const paths = await c.req.json<string[]>();
+  return new Response(new Blob(await inParallel(paths, (path) => getBytes(c.env.BUCKET, prefix + path))));
+});
 engine.get('/results/:plan/:path{.+}', (c) =>
   send(c.env.BUCKET, resultPrefix(c.req.param('plan')) + c.req.param('path')),
 );
