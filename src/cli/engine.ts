@@ -9,9 +9,18 @@ import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import { startCompute } from '../compute/server.ts';
 import type { ComputeServer } from '../compute/server.ts';
-import { fromRecord, PipelineError } from '../errors.ts';
-import type { ErrorRecord } from '../errors.ts';
-import { BUCKET, COMPATIBILITY_DATE, DEAD_LETTER_QUEUE, MAX_RETRIES, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
+import { PipelineError } from '../errors.ts';
+import {
+  BUCKET,
+  COMPATIBILITY_DATE,
+  DEAD_LETTER_QUEUE,
+  MAX_RETRIES,
+  RATE_LIMITS,
+  TASK_QUEUE,
+  WORKFLOW,
+} from '../runtime/names.ts';
+import type { Problem } from '../service/documents.ts';
+import { fromProblem } from '../service/problems.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
 const WASM = 'ort-wasm-simd-threaded.wasm';
@@ -33,6 +42,10 @@ export interface Engine {
   /** Sends a request to the Worker. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
+  /** Sends a request to the service as anybody can, and gives its answer whatever it is. */
+  service(path: string, init?: EngineRequest): Promise<Response>;
+  /** What this engine takes for an admin's token. */
+  token: string;
   /** Peak resident memory of workerd so far, bytes; null where the system doesn't say. */
   peakMemoryBytes(): number | null;
   stop(): Promise<void>;
@@ -42,6 +55,7 @@ export interface EngineRequest {
   method?: string;
   body?: Uint8Array | ReadableStream | string;
   headers?: Record<string, string>;
+  signal?: AbortSignal;
 }
 
 /** Starts the Worker on a locked state folder. `dist` is the folder of the built Worker. */
@@ -126,6 +140,7 @@ async function startWorker(
       PROGRESS: { className: 'RunProgress', useSQLite: true },
       REGISTRY: { className: 'Registry', useSQLite: true },
     },
+    ratelimits: RATE_LIMITS,
     workflows: { RUNS: { name: WORKFLOW, className: 'ComparisonRun' } },
     defaultPersistRoot: join(statePath, 'worker'),
     log: new Log(LogLevel.NONE),
@@ -146,12 +161,15 @@ async function startWorker(
   await miniflare.ready;
   keepOurs();
 
-  const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
-    const response = (await miniflare.dispatchFetch(`http://convergent/engine${path}`, {
+  const service = async (path: string, init: EngineRequest = {}): Promise<Response> =>
+    (await miniflare.dispatchFetch(`http://convergent${path}`, {
       ...init,
-      headers: { ...init.headers, authorization: `Bearer ${token}` },
+      redirect: 'manual',
       duplex: 'half',
     } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
+  const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
+    const headers = { ...init.headers, authorization: `Bearer ${token}` };
+    const response = await service(`/engine${path}`, { ...init, headers });
     if (response.ok) return response;
     throw await errorOf(response, path);
   };
@@ -159,6 +177,8 @@ async function startWorker(
     native: compute?.server.runtime ?? null,
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
+    service,
+    token,
     peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),
     stop: async () => {
       await miniflare.dispose();
@@ -171,7 +191,7 @@ async function startWorker(
 async function errorOf(response: Response, path: string): Promise<PipelineError> {
   const text = await response.text();
   try {
-    return fromRecord(JSON.parse(text) as ErrorRecord);
+    return fromProblem(JSON.parse(text) as Problem);
   } catch {
     return new PipelineError(
       'internal',
