@@ -16,8 +16,7 @@ beforeAll(async () => {
   await buildInto(build.path, join(ROOT, 'test/integration/session-worker.ts'));
   service = await startService(build.path);
   await service.put('closed');
-  await service.put('open', (text) => `${text}\n`);
-  // what a file says of itself is parsed elsewhere: here the pipeline's record is what counts
+  await service.put('open', (text) => `${text}\npublic: true\n`);
   closedRun = await service.json('POST', '/runs', { body: { pipeline: 'closed' } });
   openRun = await service.json('POST', '/runs', { body: { pipeline: 'open' } });
 });
@@ -26,8 +25,7 @@ afterAll(async () => {
   build.remove();
 });
 
-const status = async (method: string, path: string, request?: Ask) =>
-  (await service.ask(method, path, request)).status;
+const status = async (method: string, path: string, request?: Ask) => (await service.ask(method, path, request)).status;
 
 describe('tokens', () => {
   it('are made once, listed without their secret, and revoked', async () => {
@@ -106,7 +104,11 @@ describe('whoever has no token', () => {
   it('cannot tell what is private from what is not there', async () => {
     const answer = async (path: string) => {
       const response = await service.ask('GET', path, { token: null });
-      return [response.status, await response.text(), JSON.stringify([...response.headers].filter(([name]) => name !== 'date'))];
+      return [
+        response.status,
+        await response.text(),
+        JSON.stringify([...response.headers].filter(([name]) => name !== 'date')),
+      ];
     };
     const unknown = await answer('/runs/20260101T000000-00000000');
     expect(unknown[0]).toBe(401);
@@ -194,7 +196,9 @@ describe('a browser', () => {
     ] as const)
       expect(await status(method, path, by(header)), path).toBe(403);
     // a token is no cookie: no other site can send it
-    expect(await status('POST', '/runs', { body: { pipeline: 'unknown' }, headers: { origin: 'https://evil.example' } })).toBe(404);
+    expect(
+      await status('POST', '/runs', { body: { pipeline: 'unknown' }, headers: { origin: 'https://evil.example' } }),
+    ).toBe(404);
   });
 
   it('has a run of its own named so', async () => {
