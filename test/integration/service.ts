@@ -33,6 +33,11 @@ export interface Ask {
 
 export const sha256 = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 
+/** A body of which `bytes` are sent, and then no more for ever: whoever refuses it must not wait for the rest. */
+export function unending(bytes: number): ReadableStream {
+  return new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(bytes).fill(0x20)) });
+}
+
 /** The shipped pipeline on few rows and one small layer, so that a run takes a second or two. */
 export function smallPipeline(name: string): string {
   const text = readFileSync(join(PIPELINES, 'fashion-mnist.yaml'), 'utf8');
