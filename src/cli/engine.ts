@@ -2,15 +2,24 @@
  * The local engine: the same Worker that is deployed, in miniflare, with its bucket, queue, workflow and
  * Durable Object persisted in the state folder.
  */
-import { createWriteStream, readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Miniflare } from 'miniflare';
-import { fromRecord, PipelineError } from '../errors.ts';
-import type { ErrorRecord } from '../errors.ts';
-import { BUCKET, COMPATIBILITY_DATE, DEAD_LETTER_QUEUE, MAX_RETRIES, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
+import { PipelineError } from '../errors.ts';
+import {
+  BUCKET,
+  COMPATIBILITY_DATE,
+  DEAD_LETTER_QUEUE,
+  MAX_RETRIES,
+  RATE_LIMITS,
+  TASK_QUEUE,
+  WORKFLOW,
+} from '../runtime/names.ts';
+import type { Problem } from '../service/documents.ts';
+import { fromProblem } from '../service/problems.ts';
 import type { NativeCompute } from './native.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
@@ -36,6 +45,10 @@ export interface Engine {
   /** Sends a request to the Worker. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
+  /** Sends a request to the service as anybody can, and gives its answer whatever it is. */
+  service(path: string, init?: EngineRequest): Promise<Response>;
+  /** What this engine takes for an admin's token. */
+  token: string;
   /** Peak resident memory of workerd so far, bytes; null where the system doesn't say. */
   peakMemoryBytes(): number | null;
   stop(): Promise<void>;
@@ -45,6 +58,7 @@ export interface EngineRequest {
   method?: string;
   body?: Uint8Array | ReadableStream | string;
   headers?: Record<string, string>;
+  signal?: AbortSignal;
 }
 
 /** Starts the Worker on a locked state folder. `dist` is the folder of the built Worker. */
@@ -116,6 +130,7 @@ async function startWorker(
       PROGRESS: { className: 'RunProgress', useSQLite: true },
       REGISTRY: { className: 'Registry', useSQLite: true },
     },
+    ratelimits: RATE_LIMITS,
     workflows: { RUNS: { name: WORKFLOW, className: 'ComparisonRun' } },
     defaultPersistRoot: join(statePath, 'worker'),
     log: new Log(LogLevel.NONE),
@@ -136,18 +151,23 @@ async function startWorker(
   await miniflare.ready;
   keepOurs();
 
-  const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
-    const response = (await miniflare.dispatchFetch(`http://convergent/engine${path}`, {
+  const service = async (path: string, init: EngineRequest = {}): Promise<Response> =>
+    (await miniflare.dispatchFetch(`http://convergent${path}`, {
       ...init,
-      headers: { ...init.headers, authorization: `Bearer ${token}` },
+      redirect: 'manual',
       duplex: 'half',
     } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
+  const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
+    const headers = { ...init.headers, authorization: `Bearer ${token}` };
+    const response = await service(`/engine${path}`, { ...init, headers });
     if (response.ok) return response;
     throw await errorOf(response, path);
   };
   return {
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
+    service,
+    token,
     peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),
     stop: async () => {
       await miniflare.dispose();
@@ -160,7 +180,7 @@ async function startWorker(
 async function errorOf(response: Response, path: string): Promise<PipelineError> {
   const text = await response.text();
   try {
-    return fromRecord(JSON.parse(text) as ErrorRecord);
+    return fromProblem(JSON.parse(text) as Problem);
   } catch {
     return new PipelineError(
       'internal',

@@ -2,10 +2,9 @@
  * Deliveries from outside: a webhook whose signature holds starts a run of its pipeline, once however often it is
  * delivered. Needs no token: the signature says who it is from.
  */
-import { Hono } from 'hono';
+import { z } from 'zod';
 import type { HookTrigger } from '../definition/service.ts';
-import { PipelineError } from '../errors.ts';
-import type { Env } from '../runtime/env.ts';
+import { fromUnknown, PipelineError } from '../errors.ts';
 import { pipelineOf, readRevision } from '../runtime/pipelines.ts';
 import { startRun } from '../runtime/runs.ts';
 import { secretFor } from '../runtime/secrets.ts';
@@ -13,14 +12,43 @@ import { checkAddress } from '../triggers/address.ts';
 import { githubCommit } from '../triggers/commit.ts';
 import { valueAt } from '../triggers/pointer.ts';
 import { acceptDelivery, settingsOf } from '../triggers/triggers.ts';
+import { boundFailures, boundStarts } from './access.ts';
 import { boundedBytes } from './body.ts';
+import { deliverySchema, nameSchema } from './documents.ts';
+import { json, newApi, problems, route } from './openapi.ts';
 
 /** Payloads of releases with hundreds of assets stay below; GitHub's own cap is 25 MB. */
 export const MOST_DELIVERY_BYTES = 5 * 2 ** 20;
 
 const KINDS = ['github', 'huggingface', 'webhook'] as const;
 
-export const hooks = new Hono<{ Bindings: Env }>();
+export const hooks = newApi();
+
+hooks.openAPIRegistry.registerPath(
+  route({
+    method: 'post',
+    path: '/hooks/{pipeline}/{kind}',
+    tags: ['hooks'],
+    summary: 'A delivery, signed as its kind signs; it starts a run at most once',
+    security: [],
+    request: {
+      params: z.object({ pipeline: nameSchema, kind: z.enum(KINDS) }),
+      body: { content: { 'application/json': { schema: z.unknown() } }, required: true },
+    },
+    responses: {
+      200: json(deliverySchema, 'It is genuine, and no trigger asks for it.'),
+      202: json(deliverySchema, 'The run that it started, now or when it came first.'),
+      ...problems(
+        'signature-invalid',
+        'not-found',
+        'payload-invalid',
+        'address-refused',
+        'secret-missing',
+        'too-large',
+      ),
+    },
+  }),
+);
 
 hooks.post('/hooks/:pipeline/:kind', async (c) => {
   const kind = KINDS.find((each) => each === c.req.param('kind'));
@@ -39,9 +67,13 @@ hooks.post('/hooks/:pipeline/:kind', async (c) => {
     body,
     secretOf,
     Date.now(),
-  );
+  ).catch(async (error: unknown) => {
+    if (fromUnknown(error).code === 'signature-invalid') await boundFailures(c);
+    throw error;
+  });
   if (!match) return c.json({ run: null, url: null, reason: 'no trigger of this pipeline asks for it' });
 
+  await boundStarts(c, `hook ${pipeline.name}`);
   const candidates = settingsOf(match.trigger, payload);
   for (const [name, { model }] of Object.entries(candidates)) {
     const rules = definition.networks.find((network) => network.name === name)!.address!;
