@@ -15,6 +15,7 @@ import { hashOf, sha256Hex } from '../numeric/hash.ts';
 import { externalFiles } from '../onnx/external.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
 import type { OnnxRuntime } from '../onnx/session.ts';
+import { requireFigures } from '../gate/known.ts';
 import { loadWasmRuntime } from '../onnx/wasm.ts';
 import { makeForecastPlan } from '../plan/deployed.ts';
 import { located, modelRow } from '../plan/layers.ts';
@@ -57,6 +58,7 @@ export interface ExternalFile extends HashedFile {
 export async function loadDefinition(file: string): Promise<LoadedDefinition> {
   const bytes = readInput(file, 'a pipeline file');
   const parsed = parseDefinition(new TextDecoder().decode(bytes), file);
+  requireFigures(parsed);
   const folder = dirname(resolve(file));
   return {
     ...parsed,

@@ -11,21 +11,40 @@ export const validateCommand: Command = {
   operands: 1,
   options: {},
   run: async ({ positionals }) => {
-    const { definition, where, modelPaths, dataPath, file } = await loadDefinition(positionals[0]!);
+    const { definition, service, where, modelPaths, dataPath, file } = await loadDefinition(positionals[0]!);
     for (const [index, network] of definition.networks.entries()) {
       requireFile(modelPaths[index]!, 'a model', where(['networks', network.name, 'model']));
     }
     const { rows, dtype, rowShape } = readProbeHeader(dataPath, where(['probe', 'data']));
     const { name, networks, layers } = definition;
+    const { public: isPublic, triggers, gate, notify } = service;
+    const declared = [
+      ...counted(triggers, 'trigger'),
+      ...counted(gate, 'gate rule'),
+      ...counted(notify, 'notice'),
+      ...(isPublic ? ['public'] : []),
+    ];
     return {
-      text: `${file} is valid: ${networks.length} networks, ${layers.length} layers, ${rows} rows of ${dtype} [${rowShape.join(', ')}]`,
+      text:
+        `${file} is valid: ${networks.length} networks, ${layers.length} layers, ${rows} rows of ${dtype} [${rowShape.join(', ')}]` +
+        (declared.length === 0 ? '' : `; for the service: ${declared.join(', ')}`),
       json: {
         valid: true,
         name,
         networks: networks.map((network) => network.name),
         layers: layers.map((layer) => layer.name),
         data: { rows, dtype, rowShape },
+        service: {
+          public: isPublic,
+          triggers: triggers.map(({ kind }) => kind),
+          gate: gate.length,
+          notify: notify.map(({ kind }) => kind),
+        },
       },
     };
   },
 };
+
+function counted(list: readonly unknown[], what: string): string[] {
+  return list.length === 0 ? [] : [`${list.length} ${what}${list.length === 1 ? '' : 's'}`];
+}

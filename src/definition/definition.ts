@@ -7,14 +7,16 @@ import type { Place } from '../errors.ts';
 import { explainIssue, plainData, safeKey } from './explain.ts';
 import { keyPathText, problemsError, type KeyPath } from './problems.ts';
 import { checkRules } from './rules.ts';
-import type { AddressRules, ServiceDefinition } from './service.ts';
 import { pipelineSchema, stageDefaults, type PipelineFile } from './schema.ts';
+import type { AddressRules, ServiceDefinition } from './service.ts';
+import { checkServiceRules } from './serviceRules.ts';
+import { resolveAddress, resolveService } from './serviceSchema.ts';
 import { child, find, readYaml, type Tree, type YamlFile } from './yaml.ts';
 
 /** One network: its model file and how probe rows become its input, `(x / scale − mean[c]) / std[c]`. */
 export interface NetworkDefinition {
   name: string;
-  /** Path of the ONNX file as written, relative to the pipeline file. */
+  /** Path of the ONNX file as written, relative to the pipeline file; or its https address. */
   model: string;
   /** Axis order of the model's rank-4 input. */
   layout: 'nchw' | 'nhwc';
@@ -82,12 +84,17 @@ export function parseDefinition(text: string, file: string): ParsedDefinition {
   // every problem, of keys and values and of rules across keys
   const checked = pipelineSchema.safeParse(plainData(root));
   const issues = checked.success ? [] : checked.error.issues;
-  const problems = [...yaml.problems, ...issues.flatMap((issue) => explainIssue(root, issue)), ...checkRules(root)];
+  const problems = [
+    ...yaml.problems,
+    ...issues.flatMap((issue) => explainIssue(root, issue)),
+    ...checkRules(root),
+    ...checkServiceRules(root),
+  ];
   if (!checked.success || problems.length > 0) throw problemsError(problems, yaml, file);
 
   return {
     definition: resolve(checked.data, root),
-    service: { public: false, triggers: [], gate: [], notify: [] },
+    service: resolveService(checked.data),
     where: (keyPath) => placeOf(keyPath, root, yaml, file),
   };
 }
@@ -122,6 +129,7 @@ function resolvePredict(predict: ReturnType<typeof stageDefaults>['predict'] | f
 
 function resolveNetwork(name: string, { networks, probe }: PipelineFile): NetworkDefinition {
   const own = networks[safeKey(name)] as PipelineFile['networks'][string];
+  const address = resolveAddress(own);
   return {
     name,
     model: own.model,
@@ -129,6 +137,7 @@ function resolveNetwork(name: string, { networks, probe }: PipelineFile): Networ
     scale: listOf(own.scale ?? probe.scale ?? 1),
     mean: listOf(own.mean ?? probe.mean ?? 0),
     std: listOf(own.std ?? probe.std ?? 1),
+    ...(address && { address }),
   };
 }
 

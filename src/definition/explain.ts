@@ -1,6 +1,6 @@
 /**
  * Turns what the schema objects to into problems in people's words: expected, found, the nearest known
- * key or value, and what to write instead. Reads the error texts that schema.ts leaves for it.
+ * key or value, and what to write instead. Reads the error texts that the schemas leave for it, see elements.ts.
  */
 import type { z } from 'zod';
 import { either, nearNames, problemAt, quoted, subject, suggestion, type KeyPath, type Problem } from './problems.ts';
@@ -81,8 +81,9 @@ function unknownKey(root: Tree, path: KeyPath, key: string, issue: Issue): Probl
 
 function invalidName(root: Tree, path: KeyPath, issue: z.core.$ZodIssueInvalidKey): Problem {
   const { start } = find(root, path);
-  const message = `${issue.issues[0]?.message ?? 'expected another name'}; found ${quoted(String(path.at(-1)))}`;
-  return problemAt(start, path, message, 'Choose another name.');
+  const [expected = '', example] = issue.issues[0]?.message.split('\n') ?? ['expected another name'];
+  const hint = example === undefined ? 'Choose another name.' : `Write it like this: \`${example}\``;
+  return problemAt(start, path, `${expected}; found ${quoted(String(path.at(-1)))}`, hint);
 }
 
 function missingKey(root: Tree, path: KeyPath, issue: Issue): Problem {
@@ -108,18 +109,23 @@ function wrongValue(root: Tree, path: KeyPath, issue: Issue): Problem {
     start,
     path,
     say: () => {
-      const [expected, example] = expectation(issue);
-      const values = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+      const [expected, example, known] = expectation(issue);
+      const values = issue.code === 'invalid_value' ? issue.values.map(String) : known;
       const near = tree.kind === 'scalar' ? suggestion(tree.text, values) : '';
-      const message = `expected ${subject(path)} to be ${expected}; found ${foundText(tree)}${near}`;
+      const message = `expected ${subject(path)} to be ${expected}; found ${isSecret(path) ? 'something else' : foundText(tree)}${near}`;
       return { message, hint: quotesHint(tree, issue) ?? `Write it like this: ${example}` };
     },
   };
 }
 
-function expectation(issue: Issue): [expected: string, example: string] {
-  const [expected = '', example = ''] = issue.message.split('\n');
-  return [expected, `\`${example}\``];
+function expectation(issue: Issue): [expected: string, example: string, known: string[]] {
+  const [expected = '', example = '', ...known] = issue.message.split('\n');
+  return [expected, `\`${example}\``, known];
+}
+
+// where a secret's name is wanted, its value may have been written
+function isSecret(path: KeyPath): boolean {
+  return ['secret', 'github-status'].includes(String(path.at(-1)));
 }
 
 function foundText(tree: Tree): string {

@@ -1,11 +1,12 @@
 /**
  * The pipeline file as people write it: one zod schema that validates it and from which
- * pipelines/pipeline.schema.json is generated. A schema's error text is a small record for explain.ts,
- * not a sentence: what is expected, a line break, and an example; for unknown keys the known ones, one
- * a line. Rules that span several keys stand in rules.ts.
+ * pipelines/pipeline.schema.json is generated. What it says of the service stands in serviceSchema.ts,
+ * rules that span several keys in rules.ts.
  */
 import { z } from 'zod';
+import { mapping, plainText, says, whole } from './elements.ts';
 import { NAME_PATTERN, NAME_RULE, RESERVED_NETWORK_NAMES } from './names.ts';
+import { addressKeys, serviceKeys } from './serviceSchema.ts';
 
 /** Defaults of the definition, echoed into every Definition. */
 export const DEFAULTS = {
@@ -18,24 +19,6 @@ export const DEFAULTS = {
 
 /** Our own bound: 256 networks are 32,640 pairs. */
 export const MAX_NETWORKS = 256;
-
-const says = (expected: string, example: string) => ({ error: `${expected}\n${example}` });
-
-// strict mapping: unknown keys are refused, and the message carries the known ones
-function mapping<S extends z.ZodRawShape>(shape: S, expected: string, example: string) {
-  const known = Object.keys(shape).join('\n');
-  const text = says(expected, example).error;
-  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : text) });
-}
-
-function plainText(expected: string, example: string) {
-  return z
-    .string(says(expected, example))
-    .regex(/\S/)
-    .refine((text) => !/\p{Cc}/u.test(text), says(expected, example));
-}
-
-const whole = (min: number, example: string) => z.int(says(`a whole number ≥ ${min}`, example)).min(min);
 
 // one number, or a list with one per channel
 function perChannel(number: z.ZodType<number, number>, words: string, example: string) {
@@ -73,13 +56,14 @@ const networkName = name
 const network = mapping(
   {
     model: plainText('the path of an ONNX file', 'model: seed1.onnx').meta({
-      description: 'Path of the ONNX file, relative to this file.',
+      description: 'Path of the ONNX file, relative to this file, or an https address at one of its hosts.',
     }),
     layout: z
       .enum(['nchw', 'nhwc'], says('nchw or nhwc', 'layout: nhwc'))
       .default('nchw')
       .meta({ description: "Axis order of the model's rank-4 input." }),
     ...preprocessing({ scale: "Default: the probe's.", mean: "Default: the probe's.", std: "Default: the probe's." }),
+    ...addressKeys,
   },
   'a mapping with model',
   'seed1: { model: seed1.onnx }',
@@ -260,6 +244,7 @@ export const pipelineSchema = mapping(
       .default(true)
       .meta({ description: 'Many-to-many: spectral clustering. false switches it off.' }),
     seed: whole(0, 'seed: 1').default(DEFAULTS.seed).meta({ description: 'Seeds k-means and sampled positions.' }),
+    ...serviceKeys,
   },
   'a mapping with name, networks, layers and probe',
   'name: my-pipeline',

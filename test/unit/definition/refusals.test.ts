@@ -51,19 +51,19 @@ describe('networks', () => {
     [
       'networks: { a: { model: x }, b: { ▸modle: y, model: y } }',
       'networks.b.modle',
-      'expected model, layout, scale, mean or std in networks.b; found "modle"; did you mean "model"?',
+      'expected model, layout, scale, mean, std, hosts, sha256 or max_bytes in networks.b; found "modle"; did you mean "model"?',
       'Rename it to "model", or remove it.',
     ],
     [
       'networks: { a: { model: x }, b: { model: y, ▸path: z } }',
       'networks.b.path',
-      'expected model, layout, scale, mean or std in networks.b; found "path"',
+      'expected model, layout, scale, mean, std, hosts, sha256 or max_bytes in networks.b; found "path"',
       'Remove "path".',
     ],
     [
       'networks: { a: { model: x }, b: { model: y, ▸name: z } }', // the letters of mean, but no slip of it
       'networks.b.name',
-      'expected model, layout, scale, mean or std in networks.b; found "name"',
+      'expected model, layout, scale, mean, std, hosts, sha256 or max_bytes in networks.b; found "name"',
     ],
     [
       'networks: { a: { model: ▸12 }, b: { model: y } }',
@@ -369,7 +369,8 @@ describe('positions, shard, stages and seed', () => {
 
 describe('the whole file', () => {
   const ROOT = 'expected the file to be a mapping with name, networks, layers and probe';
-  const KEYS = 'expected name, networks, layers, probe, positions, shard, compute, match, predict, cluster or seed';
+  const KEYS =
+    'expected name, networks, layers, probe, positions, shard, compute, match, predict, cluster, seed, public, triggers, gate or notify';
   it.each<Case>([
     ['▸', undefined, `${ROOT}; found nothing`],
     ['▸# only a comment\n', undefined, `${ROOT}; found nothing`],

@@ -16,6 +16,18 @@ const text = fc.string({ unit: 'grapheme', minLength: 1 }).filter((s) => /\S/.te
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => (x === 0 ? 0 : x));
 const positive = finite.map(Math.abs).filter((x) => x > 0);
 const below1 = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const scheme = /^[a-z][a-z0-9+.-]*:/i;
+const address = fc.record(
+  {
+    hosts: fc.uniqueArray(fc.oneof(fc.constantFrom('github', 'huggingface'), fc.domain()), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    maxBytes: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+    sha256: fc.stringMatching(/^[0-9a-f]{64}$/),
+  },
+  { requiredKeys: ['hosts', 'maxBytes'] },
+);
 const natural = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 const tap = fc.record({ tensor: text, units: fc.integer({ min: 1, max: 9 }) }, { requiredKeys: ['tensor'] });
 
@@ -40,7 +52,8 @@ const definition: fc.Arbitrary<Definition> = fc
         ...networkNames.map((each) =>
           fc.record({
             name: fc.constant(each),
-            model: text,
+            model: text.filter((path) => !scheme.test(path)),
+            address: fc.option(address),
             layout: fc.constantFrom('nchw' as const, 'nhwc' as const),
             scale: perChannel(
               finite.filter((x) => x !== 0),
@@ -79,13 +92,23 @@ const definition: fc.Arbitrary<Definition> = fc
       compute: fc.constantFrom(null, 'isolate' as const, 'native' as const),
     }),
   )
-  .map(({ compute, ...rest }) => ({ ...rest, ...(compute && { compute }) }));
+  .map(({ compute, networks, ...rest }) => ({
+    ...rest,
+    // an address is for networks that have one
+    networks: networks.map(({ address: own, model, ...network }) =>
+      own ? { ...network, model: `https://${own.hosts[0]}/${model}`, address: own } : { ...network, model },
+    ),
+    ...(compute && { compute }),
+  }));
 
 // every key written out; names bare, as people write them, values as JSON, which is YAML
 function write({ networks, layers, ...rest }: Definition): string {
   const lines = Object.entries(rest).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
   lines.push('networks:');
-  for (const { name: key, ...network } of networks) lines.push(`  ${key}: ${JSON.stringify(network)}`);
+  for (const { name: key, address: rules, ...network } of networks) {
+    const written = rules && { hosts: rules.hosts, sha256: rules.sha256, max_bytes: rules.maxBytes };
+    lines.push(`  ${key}: ${JSON.stringify({ ...network, ...written })}`);
+  }
   lines.push('layers:');
   for (const layer of layers) {
     lines.push(`  ${layer.name}:`);
@@ -180,6 +203,37 @@ describe('any other text', () => {
     );
   });
 
+  it('also where a part of what it says of the service is another', () => {
+    const trigger = fc.oneof(
+      fc.dictionary(fc.constantFrom('github', 'huggingface', 'webhook', 'upload', 'schedule', 'x'), fc.jsonValue()),
+      fc.record({
+        github: fc.dictionary(
+          fc.constantFrom('secret', 'event', 'when', 'set'),
+          fc.oneof(fc.constant('S'), fc.jsonValue()),
+        ),
+      }),
+      fc.record({ webhook: fc.record({ secret: fc.constant('S'), set: fc.dictionary(fc.string(), fc.string()) }) }),
+      fc.record({ schedule: fc.stringMatching(/^[0-9*,/?LW#-]{1,4}( [0-9*,/?LW#-]{1,4}){4}$/) }),
+    );
+    const rule = fc.dictionary(
+      fc.constantFrom('layer', 'pair', 'figure', 'alpha', 'at_least', 'at_most', 'drop_at_most', 'against'),
+      fc.oneof(fc.constantFrom('conv1', '*', 'match.mean_r', 'last-passed', 0.1), fc.jsonValue()),
+    );
+    const notice = fc.dictionary(
+      fc.constantFrom('url', 'secret', 'github-status'),
+      fc.oneof(fc.constant('S'), fc.webUrl()),
+    );
+    const parts = fc.oneof(
+      fc.tuple(fc.constant('triggers'), fc.array(trigger, { maxLength: 3 })),
+      fc.tuple(fc.constant('gate'), fc.array(rule, { maxLength: 3 })),
+      fc.tuple(fc.constant('notify'), fc.array(notice, { maxLength: 3 })),
+    );
+    fc.assert(
+      fc.property(parts, ([key, value]) => endsWell(pipelineText({ [key]: `${key}: ${JSON.stringify(value)}` }))),
+      { seed: 6, numRuns: 500 },
+    );
+  });
+
   it('also where any value is another', () => {
     const value = fc.json({ maxDepth: 3 });
     const section = fc.constantFrom(
@@ -193,6 +247,10 @@ describe('any other text', () => {
       'predict',
       'cluster',
       'seed',
+      'public',
+      'triggers',
+      'gate',
+      'notify',
     );
     fc.assert(
       fc.property(section, value, (key, json) => endsWell(pipelineText({ [key]: `${key}: ${json}` }))),

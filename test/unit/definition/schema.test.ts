@@ -75,6 +75,14 @@ describe('definitionJsonSchema()', () => {
     { more: 'predict: { alphas: [1], holdout: 0 }\ncluster: true' },
     { more: 'compute: native\npredict: { targets: all }' },
     { more: 'compute: isolate\npredict: { targets: 1 }' },
+    { networks: `networks: { a: { model: "https://a.b/c", hosts: [github, a.b], max_bytes: 1 }, b: { model: y } }` },
+    { more: 'public: true\ntriggers: []\ngate: []\nnotify: []' },
+    { more: 'triggers: [{ github: { secret: A, event: push, when: { /a: 1, /b: }, set: { networks.a.model: /c } } }]' },
+    { more: 'triggers: [{ webhook: { secret: A } }, { upload: { prefix: a/ } }, { schedule: "0 6 * * 1" }]' },
+    {
+      more: 'gate: [{ layer: "*", pair: a-b, figure: match.mean_r, alpha: 1, drop_at_most: 0, against: last-passed }]',
+    },
+    { more: 'notify: [{ url: "https://a.b/c", secret: A }, { github-status: B }]' },
   ])('accepts what the validator accepts: %j', (sections) => {
     expect(verdicts(sections)).toEqual([true, true]);
   });
@@ -98,6 +106,25 @@ describe('definitionJsonSchema()', () => {
     { more: 'cluster: { k: 1.5 }' },
     { more: 'seed: -1' },
     { more: 'sede: 1' },
+    { networks: 'networks: { a: { model: x, hosts: [] }, b: { model: y } }' },
+    { networks: 'networks: { a: { model: x, hosts: [localhost] }, b: { model: y } }' },
+    { networks: 'networks: { a: { model: x, hosts: [127.0.0.1] }, b: { model: y } }' },
+    { networks: 'networks: { a: { model: x, hosts: [github], sha256: abc }, b: { model: y } }' },
+    { more: 'public: 1' },
+    { more: 'triggers: [{ cron: "0 6 * * 1" }]' },
+    { more: 'triggers: [{ webhook: { secret: value } }]' },
+    { more: 'triggers: [{ webhook: { secret: A, when: { a: 1 } } }]' },
+    { more: 'triggers: [{ webhook: { secret: A, when: { /a: [1] } } }]' },
+    { more: 'triggers: [{ webhook: { secret: A, set: { networks.a.layout: /c } } }]' },
+    { more: 'triggers: [{ webhook: { secret: A, set: { networks.a.model: c } } }]' },
+    { more: 'triggers: [{ upload: { prefix: /a } }]' },
+    { more: 'triggers: [{ schedule: "0 6 * *" }]' },
+    { more: 'gate: [{ figure: match.mean_r, at_least: 1 }]' },
+    { more: 'gate: [{ layer: a, figure: a..b, at_least: 1 }]' },
+    { more: 'gate: [{ layer: a, figure: a, drop_at_most: -1 }]' },
+    { more: 'gate: [{ layer: a, figure: a, drop_at_most: 1, against: last }]' },
+    { more: 'notify: [{ url: "http://a.b", secret: A }]' },
+    { more: `notify: [${Array<string>(17).fill('{ github-status: A }').join()}]` },
   ])('refuses what the validator refuses: %j', (sections) => {
     expect(verdicts(sections)).toEqual([false, false]);
   });
