@@ -79,17 +79,19 @@ export async function follow(
   }
 }
 
-/** Copies every file of a result, checked against its hash; gives the warnings of results.json. @throws PipelineError `input-damaged` */
+/**
+ * Copies every file of a result, checked against its hash; `read` takes a path as it stands in addresses. Gives the
+ * warnings of results.json.
+ * @throws PipelineError `input-damaged`
+ */
 export async function writeResults(
-  engine: Engine,
-  planHash: string,
+  read: (path: string) => Promise<Uint8Array>,
   files: readonly FileEntry[],
   write: (path: string, bytes: Uint8Array) => void,
 ): Promise<string[]> {
   let warnings: string[] = [];
   const copy = async ({ path, sha256 }: FileEntry): Promise<void> => {
-    const response = await engine.fetch(`/results/${planHash}/${path.split('/').map(encodeURIComponent).join('/')}`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
+    const bytes = await read(path.split('/').map(encodeURIComponent).join('/'));
     if ((await sha256Hex(bytes)) !== sha256) {
       throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
         hint: 'run the same command again',

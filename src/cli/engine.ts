@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import { startCompute } from '../compute/server.ts';
@@ -25,12 +26,24 @@ export interface EngineOptions {
   native: boolean;
   /** File of the Worker in `dist`. */
   worker?: string;
+  /** Where it listens; without, on a free port of the loopback. */
+  listen?: { host: string; port: number };
+  /** Variables of the Worker beside the engine's own. */
+  variables?: Record<string, string>;
+  /** Hears each line that the Worker logs. */
+  heard?: (line: string) => void;
 }
 
 export interface Engine {
   /** Name and version of the native runtime; null where there is none. */
   native: string | null;
-  /** Sends a request to the Worker. @throws PipelineError as the Worker said */
+  /** What the Worker asks of whoever started it; allows everything. */
+  token: string;
+  /** Where it listens, such as http://127.0.0.1:8787. */
+  address: string;
+  /** Sends a request to a route of the service, as it is; the answer may be an error. */
+  service(path: string, init?: EngineRequest): Promise<Response>;
+  /** Sends a request to the routes for the local command line. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
   /** Peak resident memory of workerd so far, bytes; null where the system doesn't say. */
@@ -42,17 +55,14 @@ export interface EngineRequest {
   method?: string;
   body?: Uint8Array | ReadableStream | string;
   headers?: Record<string, string>;
+  signal?: AbortSignal;
 }
 
 /** Starts the Worker on a locked state folder. `dist` is the folder of the built Worker. */
-export async function startEngine(
-  statePath: string,
-  dist: string,
-  { native, worker = 'worker.js' }: EngineOptions,
-): Promise<Engine> {
-  const compute = native ? await startNative(statePath) : null;
+export async function startEngine(statePath: string, dist: string, options: EngineOptions): Promise<Engine> {
+  const compute = options.native ? await startNative(statePath) : null;
   try {
-    return await startWorker(statePath, dist, worker, compute);
+    return await startWorker(statePath, dist, options, compute);
   } catch (error) {
     await compute?.server.close(0);
     throw error;
@@ -81,7 +91,7 @@ async function startNative(statePath: string): Promise<NativeCompute | null> {
 async function startWorker(
   statePath: string,
   dist: string,
-  worker: string,
+  { worker = 'worker.js', listen, variables = {}, heard }: EngineOptions,
   compute: NativeCompute | null,
 ): Promise<Engine> {
   // workerd inherits this, so that a later run on the same folder finds it
@@ -94,6 +104,7 @@ async function startWorker(
   const ours = SIGNALS.map((signal) => process.listeners(signal));
   const miniflare = new Miniflare({
     name: 'convergent',
+    ...listen,
     modules: [
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(dist, worker), 'utf8') },
       { type: 'CompiledWasm', path: WASM, contents: readFileSync(join(dist, WASM)) },
@@ -101,6 +112,7 @@ async function startWorker(
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],
     bindings: {
+      ...variables,
       LOCAL: 'yes',
       ENGINE_TOKEN: token,
       ...(compute && {
@@ -132,6 +144,7 @@ async function startWorker(
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
       stdout.pipe(log, { end: false });
       stderr.pipe(log, { end: false });
+      if (heard) createInterface({ input: stdout }).on('line', heard);
     },
   });
   // miniflare ends the process on a signal before anybody can say so; `stop` ends workerd in its place
@@ -143,20 +156,32 @@ async function startWorker(
     }
   };
   keepOurs();
-  await miniflare.ready;
+  let address: string;
+  try {
+    address = (await miniflare.ready).origin;
+  } catch (error) {
+    await miniflare.dispose().catch(() => undefined);
+    throw error;
+  }
   keepOurs();
 
-  const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
-    const response = (await miniflare.dispatchFetch(`http://convergent/engine${path}`, {
+  const service = (path: string, init: EngineRequest = {}): Promise<Response> =>
+    miniflare.dispatchFetch(`http://convergent${path}`, {
       ...init,
-      headers: { ...init.headers, authorization: `Bearer ${token}` },
+      redirect: 'manual',
       duplex: 'half',
-    } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
+    } as Parameters<Miniflare['dispatchFetch']>[1]) as unknown as Promise<Response>;
+  const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
+    const headers = { ...init.headers, authorization: `Bearer ${token}` };
+    const response = await service(`/engine${path}`, { ...init, headers });
     if (response.ok) return response;
     throw await errorOf(response, path);
   };
   return {
     native: compute?.server.runtime ?? null,
+    token,
+    address,
+    service,
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
     peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),

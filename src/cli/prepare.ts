@@ -7,6 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { nativeLoads } from '../compute/native.ts';
 import { parseDefinition } from '../definition/definition.ts';
 import type { Definition, ParsedDefinition } from '../definition/definition.ts';
+import { isAddress } from '../definition/paths.ts';
 import { PipelineError } from '../errors.ts';
 import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
@@ -21,6 +22,7 @@ import { makeForecastPlan } from '../plan/deployed.ts';
 import { located, modelRow } from '../plan/layers.ts';
 import type { CodeHashes, Plan, PlanInputs } from '../plan/plan.ts';
 import type { ProviderName } from '../plan/providers.ts';
+import { downloadModel } from './download.ts';
 import { besideModel } from './external.ts';
 import { hashFile, readInput, readProbe, requireFile } from './files.ts';
 import type { HashedFile, ProbeFile } from './files.ts';
@@ -33,12 +35,16 @@ export const DIST = import.meta.dirname;
 /** A pipeline file with the paths it names, absolute. */
 export interface LoadedDefinition extends ParsedDefinition {
   file: string;
+  text: string;
   sha256: string;
-  modelPaths: string[];
+  /** Null for networks by address. */
+  modelPaths: (string | null)[];
   dataPath: string;
 }
 
 export interface Prepared extends LoadedDefinition {
+  /** Those of networks by address too, downloaded. */
+  modelPaths: string[];
   plan: Plan;
   models: ModelInspection[];
   probe: ProbeFile;
@@ -57,14 +63,16 @@ export interface ExternalFile extends HashedFile {
 /** @throws PipelineError `file-missing`, `definition-invalid` */
 export async function loadDefinition(file: string): Promise<LoadedDefinition> {
   const bytes = readInput(file, 'a pipeline file');
-  const parsed = parseDefinition(new TextDecoder().decode(bytes), file);
+  const text = new TextDecoder().decode(bytes);
+  const parsed = parseDefinition(text, file);
   requireFigures(parsed);
   const folder = dirname(resolve(file));
   return {
     ...parsed,
     file,
+    text,
     sha256: await sha256Hex(bytes),
-    modelPaths: parsed.definition.networks.map((network) => resolve(folder, network.model)),
+    modelPaths: parsed.definition.networks.map(({ model }) => (isAddress(model) ? null : resolve(folder, model))),
     dataPath: resolve(folder, parsed.definition.probe.data),
   };
 }
@@ -74,15 +82,17 @@ export async function planFile(
   file: string,
   stateFolder: string,
   compute: ProviderName | undefined,
+  show: (text: string) => void,
 ): Promise<Prepared> {
   const loaded = await loadDefinition(file);
   const choice = compute ?? loaded.definition.compute;
-  return preparePlan(loaded, stateFolder, choice, choice === 'isolate' ? Promise.resolve(null) : nativeLoads());
+  const native = choice === 'isolate' ? Promise.resolve(null) : nativeLoads();
+  return preparePlan(loaded, stateFolder, choice, native, show);
 }
 
 /**
- * Definition to plan. `stateFolder` keeps inspections; `choice` is the provider asked for, if any, and `native` the
- * native runtime's name and version, null where it doesn't load.
+ * Definition to plan. `stateFolder` keeps inspections and downloads; `choice` is the provider asked for, if any, and
+ * `native` the native runtime's name and version, null where it doesn't load; `show` hears how far a download is.
  * @throws PipelineError as the stages say
  */
 export async function preparePlan(
@@ -90,15 +100,21 @@ export async function preparePlan(
   stateFolder: string,
   choice: ProviderName | undefined,
   native: Promise<string | null>,
+  show: (text: string) => void,
 ): Promise<Prepared> {
   const { definition, where } = loaded;
   const probe = await readProbe(loaded.dataPath, where(['probe', 'data']));
   const runtime = await nodeRuntime();
   const models: ModelInspection[] = [];
   const external: ExternalFile[][] = [];
+  const modelPaths: string[] = [];
+  const downloading = { folder: join(stateFolder, 'downloads'), fetch: globalThis.fetch, show };
   for (const [index, network] of definition.networks.entries()) {
     const place = where(['networks', network.name, 'model']);
-    const path = loaded.modelPaths[index]!;
+    const path =
+      loaded.modelPaths[index] ??
+      (await located(place, () => downloadModel(network.model, network.address!, downloading)));
+    modelPaths.push(path);
     const bytes = readInput(path, 'a model', place);
     const files = await located(place, () => hashExternal(path, externalFiles(parseModel(bytes))));
     const model = await located(place, () =>
@@ -128,7 +144,15 @@ export async function preparePlan(
     versions: { isolate: runtime.version, ...(version !== null && { native: version }) },
     where,
   };
-  return { ...loaded, plan: await makeForecastPlan(inputs), models, probe, external: external.flat(), inputs };
+  return {
+    ...loaded,
+    modelPaths,
+    plan: await makeForecastPlan(inputs),
+    models,
+    probe,
+    external: external.flat(),
+    inputs,
+  };
 }
 
 async function hashExternal(modelPath: string, locations: readonly string[]): Promise<ExternalFile[]> {

@@ -11,6 +11,7 @@ import type { Env } from '../runtime/env.ts';
 import type { RunOutcome, RunStatus } from '../runtime/protocol.ts';
 import { manifestKey, resultPrefix } from '../runtime/results.ts';
 import { closePlanRun, deleteObjects, startPlanRun, wakeRuns } from '../runtime/runs.ts';
+import { tickSchedules } from '../runtime/schedule.ts';
 import { chunksKey, getPlan, inputKey, putPlan } from '../runtime/store.ts';
 import { bearerIs } from './access.ts';
 
@@ -54,6 +55,7 @@ engine.post('/runs', async (c) => {
   return c.json({ run: id, attempt }, 202);
 });
 engine.post('/wake', async (c) => c.json({ runs: (await wakeRuns(c.env)).map(({ id }) => id) }));
+engine.post('/tick', async (c) => c.json(await tickSchedules(c.env, Date.now())));
 engine.get('/runs/:run/attempts/:attempt', async (c) => {
   const instance = await c.env.RUNS.get(`${c.req.param('run')}-${c.req.param('attempt')}`);
   const { status, output, error } = await instance.status();
