@@ -10,9 +10,18 @@ import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 import { startCompute } from '../compute/server.ts';
 import type { ComputeServer } from '../compute/server.ts';
-import { fromRecord, PipelineError } from '../errors.ts';
-import type { ErrorRecord } from '../errors.ts';
-import { BUCKET, COMPATIBILITY_DATE, DEAD_LETTER_QUEUE, MAX_RETRIES, TASK_QUEUE, WORKFLOW } from '../runtime/names.ts';
+import { PipelineError } from '../errors.ts';
+import {
+  BUCKET,
+  COMPATIBILITY_DATE,
+  DEAD_LETTER_QUEUE,
+  MAX_RETRIES,
+  RATE_LIMITS,
+  TASK_QUEUE,
+  WORKFLOW,
+} from '../runtime/names.ts';
+import type { Problem } from '../service/documents.ts';
+import { fromProblem } from '../service/problems.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
 const WASM = 'ort-wasm-simd-threaded.wasm';
@@ -37,15 +46,15 @@ export interface EngineOptions {
 export interface Engine {
   /** Name and version of the native runtime; null where there is none. */
   native: string | null;
-  /** What the Worker asks of whoever started it; allows everything. */
-  token: string;
   /** Where it listens, such as http://127.0.0.1:8787. */
   address: string;
-  /** Sends a request to a route of the service, as it is; the answer may be an error. */
-  service(path: string, init?: EngineRequest): Promise<Response>;
   /** Sends a request to the routes for the local command line. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
+  /** Sends a request to the service as anybody can, and gives its answer whatever it is. */
+  service(path: string, init?: EngineRequest): Promise<Response>;
+  /** What this engine takes for an admin's token. */
+  token: string;
   /** Peak resident memory of workerd so far, bytes; null where the system doesn't say. */
   peakMemoryBytes(): number | null;
   stop(): Promise<void>;
@@ -138,6 +147,7 @@ async function startWorker(
       PROGRESS: { className: 'RunProgress', useSQLite: true },
       REGISTRY: { className: 'Registry', useSQLite: true },
     },
+    ratelimits: RATE_LIMITS,
     workflows: { RUNS: { name: WORKFLOW, className: 'ComparisonRun' } },
     defaultPersistRoot: join(statePath, 'worker'),
     log: new Log(LogLevel.NONE),
@@ -165,12 +175,12 @@ async function startWorker(
   }
   keepOurs();
 
-  const service = (path: string, init: EngineRequest = {}): Promise<Response> =>
-    miniflare.dispatchFetch(`http://convergent${path}`, {
+  const service = async (path: string, init: EngineRequest = {}): Promise<Response> =>
+    (await miniflare.dispatchFetch(`http://convergent${path}`, {
       ...init,
       redirect: 'manual',
       duplex: 'half',
-    } as Parameters<Miniflare['dispatchFetch']>[1]) as unknown as Promise<Response>;
+    } as Parameters<Miniflare['dispatchFetch']>[1])) as unknown as Response;
   const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
     const headers = { ...init.headers, authorization: `Bearer ${token}` };
     const response = await service(`/engine${path}`, { ...init, headers });
@@ -179,11 +189,11 @@ async function startWorker(
   };
   return {
     native: compute?.server.runtime ?? null,
-    token,
     address,
-    service,
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
+    service,
+    token,
     peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),
     stop: async () => {
       await miniflare.dispose();
@@ -196,7 +206,7 @@ async function startWorker(
 async function errorOf(response: Response, path: string): Promise<PipelineError> {
   const text = await response.text();
   try {
-    return fromRecord(JSON.parse(text) as ErrorRecord);
+    return fromProblem(JSON.parse(text) as Problem);
   } catch {
     return new PipelineError(
       'internal',

@@ -41,6 +41,10 @@ export interface Env {
   RUNS: Workflow<RunParameters>;
   PROGRESS: DurableObjectNamespace<RunProgress>;
   REGISTRY: DurableObjectNamespace<Registry>;
+  /** Bounds what fails to sign in, by address; `limit` and `period` as in names.ts. */
+  LIMIT_FAILURES: RateLimit;
+  /** Bounds what starts runs, by token or pipeline. */
+  LIMIT_STARTS: RateLimit;
   /** The compute server, where there is one. */
   COMPUTE?: Fetcher;
   /** What it asks for as bearer token. */

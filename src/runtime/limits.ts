@@ -23,3 +23,9 @@ export const NATIVE_TASKS_AT_ONCE = 4;
 export const NATIVE_PIECE_BYTES = 4 * 2 ** 20;
 /** How often a notice is tried, and from what delay on, doubling: about two minutes in all. */
 export const NOTICE_RETRIES = { limit: 6, delay: '2 seconds', backoff: 'exponential' } as const;
+/** Bytes of every part of an upload but the last (R2: equal parts of at least 5 MiB, at most 10,000). */
+export const UPLOAD_PART_BYTES = 16 * 2 ** 20;
+/** Bytes of an upload that may come whole (Workers take bodies of 100 MB on every plan). */
+export const MOST_WHOLE_UPLOAD_BYTES = 64 * 2 ** 20;
+/** Bytes of one input: read back in one request, at about 1 GB/s, within five minutes of CPU. */
+export const MOST_UPLOAD_BYTES = 8 * 2 ** 30;

@@ -6,3 +6,8 @@ export const BUCKET = 'convergent';
 export const COMPATIBILITY_DATE = '2026-07-01';
 /** Deliveries of a message after the first, before it is a dead letter. */
 export const MAX_RETRIES = 3;
+/** Rates within a period of seconds: failed sign-ins of one address, and runs started by one token or pipeline. */
+export const RATE_LIMITS = {
+  LIMIT_FAILURES: { namespace_id: '1001', simple: { limit: 30, period: 60 } },
+  LIMIT_STARTS: { namespace_id: '1002', simple: { limit: 600, period: 60 } },
+} as const;

@@ -9,7 +9,8 @@ import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
 import type { FileReference, PipelineDetail, PipelinePut, PipelineRecord } from '../service/documents.ts';
 import type { Env } from './env.ts';
 import { registryOf } from './registry.ts';
-import { createOnly, getVerified, inputKey } from './store.ts';
+import { createOnly, getVerified } from './store.ts';
+import { completeBytes } from './uploads.ts';
 
 /** One revision, parsed. */
 export interface Revision extends ParsedDefinition {
@@ -80,11 +81,11 @@ function parsed(text: string, name: string): ParsedDefinition {
 
 async function requireFiles(env: Env, files: Readonly<Record<string, FileReference>>): Promise<void> {
   for (const [path, { sha256, bytes }] of Object.entries(files)) {
-    const found = await env.BUCKET.head(inputKey(sha256));
-    if (found?.size === bytes) continue;
+    const found = await completeBytes(env, sha256);
+    if (found === bytes) continue;
     throw new PipelineError(
       'file-missing',
-      `expected ${path} (${sha256}, ${bytes} bytes) to be uploaded; found ${found ? `${found.size} bytes` : 'nothing'}`,
+      `expected ${path} (${sha256}, ${bytes} bytes) to be uploaded; found ${found === null ? 'nothing' : `${found} bytes`}`,
       { hint: 'upload it first, as convergent push does' },
     );
   }

@@ -278,15 +278,15 @@ export class Registry extends DurableObject<Env> {
     this.#run('DELETE FROM sessions WHERE hash = ?', hash);
   }
 
-  /** The token that a session was signed in with. */
-  findSession(hash: string): TokenRecord | null {
+  /** What a session was signed in with: the id it was begun with, and the token of that id, where there is one. */
+  findSession(hash: string): { signedIn: string; token: TokenRecord | null } | null {
     const [row] = this.#rows(
-      `SELECT tokens.id, name, scope, created, used FROM sessions JOIN tokens ON tokens.id = sessions.token
-        WHERE sessions.hash = ? AND expires > ?`,
+      `SELECT sessions.token AS signed_in, tokens.id, name, scope, created, used
+        FROM sessions LEFT JOIN tokens ON tokens.id = sessions.token WHERE sessions.hash = ? AND expires > ?`,
       hash,
       Date.now(),
     );
-    return row ? this.#used(tokenOf(row)) : null;
+    return row ? { signedIn: row.signed_in as string, token: row.id === null ? null : this.#used(tokenOf(row)) } : null;
   }
 
   // uploads in parts

@@ -1,13 +1,31 @@
 /** The service's HTTP side: wiring only. */
-import { Hono } from 'hono';
-import { CODES, fromUnknown } from '../errors.ts';
-import type { Env } from '../runtime/env.ts';
+import { PipelineError } from '../errors.ts';
+import { artifacts } from './api/artifacts.ts';
+import { pipelines } from './api/pipelines.ts';
+import { runs } from './api/runs.ts';
+import { tokens } from './api/tokens.ts';
+import { uploads } from './api/uploads.ts';
 import { engine } from './engine.ts';
+import { headers } from './headers.ts';
+import { newApi, openApiDocument } from './openapi.ts';
+import { docsPage } from './pages/docs.ts';
+import { answerProblem, wantsPage } from './problems.ts';
 
-export const app = new Hono<{ Bindings: Env }>();
+export const app = newApi();
 
 app.onError((thrown, c) => {
-  const error = fromUnknown(thrown);
-  return c.json(error.toJSON(), CODES[error.code].http);
+  const answer = answerProblem(thrown);
+  // a browser that opens a page is asked to sign in
+  if (answer.status !== 401 || c.req.method !== 'GET' || !wantsPage(c)) return answer;
+  const { pathname, search } = new URL(c.req.url);
+  return c.redirect(`/sign-in?to=${encodeURIComponent(pathname + search)}`, 303);
 });
+app.notFound(() => answerProblem(new PipelineError('not-found', 'expected an address of this service; found another')));
+
 app.route('/engine', engine);
+app.use(headers);
+for (const part of [pipelines, runs, artifacts, uploads, tokens]) app.route('/', part);
+
+let document: ReturnType<typeof openApiDocument> | undefined;
+app.get('/openapi.json', (c) => c.json((document ??= openApiDocument(app))));
+app.get('/docs', (c) => docsPage(c, (document ??= openApiDocument(app))));

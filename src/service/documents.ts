@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { NAME_PATTERN } from '../definition/names.ts';
 import type { GateOutcome } from '../gate/gate.ts';
+import { MOST_UPLOAD_BYTES } from '../runtime/limits.ts';
 
 /** Longest pipeline file, characters; see definition/yaml.ts. */
 export const MOST_DEFINITION_CHARACTERS = 256 * 1024;
@@ -141,6 +142,91 @@ export const tokenSchema = z
   })
   .meta({ id: 'Token', description: 'A token without its secret, which nobody keeps.' });
 export type TokenRecord = z.infer<typeof tokenSchema>;
+
+/** What `POST /tokens` takes, and what it answers this once. */
+export const newTokenSchema = z
+  .strictObject({
+    name: says(z.string().trim().min(1).max(100), 'Whose it is, or what for.'),
+    scope: z.enum(SCOPES),
+  })
+  .meta({ id: 'NewToken' });
+export const madeTokenSchema = z
+  .object({ token: tokenSchema, secret: says(z.string(), 'The token itself, told this once.') })
+  .meta({ id: 'MadeToken' });
+export const tokensSchema = z.object({ tokens: z.array(tokenSchema) }).meta({ id: 'Tokens' });
+
+export const pipelinesSchema = z
+  .object({ pipelines: says(z.array(pipelineSchema), 'By name.') })
+  .meta({ id: 'Pipelines' });
+
+/** What `POST /runs` takes. */
+export const newRunSchema = z
+  .strictObject({
+    pipeline: nameSchema,
+    candidates: says(
+      z.record(z.string(), candidateSchema),
+      'Networks whose model is another one this time, by name.',
+    ).default({}),
+  })
+  .meta({ id: 'NewRun' });
+
+export const runsSchema = z
+  .object({
+    runs: says(z.array(runSchema), 'Newest first.'),
+    next: says(z.string().nullable(), 'What `before` goes on with; null: there are no more.'),
+  })
+  .meta({ id: 'Runs' });
+
+/** A task that this attempt of a run computed. */
+export const runTasksSchema = z
+  .object({
+    tasks: z.array(
+      z.object({
+        task: says(z.int().min(0), 'Index in the plan.'),
+        kind: z.string(),
+        started: time('When it began'),
+        seconds: says(z.number(), 'With its turn and transfers.'),
+        computeSeconds: says(z.number().nullable(), 'In the task itself; null: not told apart.'),
+        provider: z.string(),
+        peakBytes: says(z.int().nullable(), 'Peak memory; null: unknown.'),
+        bytes: says(z.int(), 'Size of its object.'),
+        deliveries: says(z.int(), 'Which delivery of its message succeeded, from 1.'),
+      }),
+    ),
+  })
+  .meta({ id: 'RunTasks' });
+
+/** The files of a run's result. */
+export const artifactsSchema = z
+  .object({
+    digest: says(hashSchema.nullable(), 'Digest of the result; null before there is one.'),
+    files: z.array(z.object({ path: z.string(), sha256: hashSchema, bytes: z.int() })),
+  })
+  .meta({ id: 'Artifacts' });
+
+/** How far an upload is. */
+export const uploadSchema = z
+  .object({
+    sha256: hashSchema,
+    bytes: says(z.int(), 'Size of the whole.'),
+    complete: z.boolean(),
+    parts: says(z.array(z.int()), 'Numbers of the parts that are there, from 1; empty once complete.'),
+    partBytes: says(z.int(), 'Size of every part but the last, which is what is left.'),
+  })
+  .meta({ id: 'Upload' });
+export const newUploadSchema = z
+  .strictObject({
+    bytes: says(z.int().min(1).max(MOST_UPLOAD_BYTES), 'Size of the whole.'),
+  })
+  .meta({ id: 'NewUpload' });
+
+export type Problem = z.infer<typeof problemSchema>;
+export type NewRun = z.output<typeof newRunSchema>;
+export type RunList = z.infer<typeof runsSchema>;
+export type RunTasks = z.infer<typeof runTasksSchema>;
+export type Artifacts = z.infer<typeof artifactsSchema>;
+export type Upload = z.infer<typeof uploadSchema>;
+export type MadeToken = z.infer<typeof madeTokenSchema>;
 
 /** Events of a run, in the order they happened; ids rise, so that a reader can go on after the last it has. */
 export type RunEvent = { id: number; time: number } & (

@@ -15,6 +15,12 @@ describe('wrangler.toml', () => {
     expect(valuesOf('queue')).toEqual([names.TASK_QUEUE, names.TASK_QUEUE, names.DEAD_LETTER_QUEUE]);
     expect(valuesOf('dead_letter_queue')).toEqual([names.DEAD_LETTER_QUEUE]);
     expect(valuesOf('max_retries')).toEqual([String(names.MAX_RETRIES), String(names.MAX_RETRIES)]);
-    expect(valuesOf('class_name')).toEqual(['RunProgress', 'ComparisonRun']);
+    expect(valuesOf('class_name')).toEqual(['RunProgress', 'Registry', 'ComparisonRun']);
+    for (const [name, { namespace_id, simple }] of Object.entries(names.RATE_LIMITS)) {
+      const { limit, period } = simple;
+      expect(text).toContain(
+        `name = "${name}"\nnamespace_id = "${namespace_id}"\nsimple = { limit = ${limit}, period = ${period} }`,
+      );
+    }
   });
 });
