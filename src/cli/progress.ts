@@ -8,12 +8,12 @@ import type { ProgressSummary } from '../runtime/protocol.ts';
 const PLAIN_EVERY_MS = 5_000;
 export interface ProgressDisplay {
   /** A line that stays. */
-  say(text: string): void;
-  update(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, PlannedKind>): void;
+  say: (text: string) => void;
+  update: (summary: ProgressSummary, planned: ReadonlyMap<TaskKind, PlannedKind>) => void;
   /** Any live line. */
-  show(text: string): void;
+  show: (text: string) => void;
   /** Removes the live line. */
-  end(): void;
+  end: () => void;
 }
 
 /** A display on `stream`; live only where it is a terminal. */

@@ -99,7 +99,7 @@ async function filesOf(loaded: LoadedDefinition): Promise<Map<string, LocalFile>
     if (path == null) continue;
     const place = where(['networks', name, 'model']);
     const bytes = readInput(path, 'a model', place);
-    const locations = await located(place, () => externalFiles(parseModel(bytes)));
+    const locations = located(place, () => externalFiles(parseModel(bytes)));
     await add(path);
     for (const location of locations) {
       const beside = join(dirname(path), location);

@@ -102,7 +102,8 @@ function makeService(
       } catch (error) {
         if (!(error instanceof Distress) || !repeatable || tries >= retries) throw error;
         const waitMs = error.waitMs ?? Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries);
-        say(`${error.plainMessage}; trying again in ${Math.ceil(waitMs / 1000)} s`);
+        // once is no news: a connection that was kept open may have been closed on the other side
+        if (tries > 0) say(`${error.plainMessage}; trying again in ${Math.ceil(waitMs / 1000)} s`);
         await sleep(waitMs, undefined, request.signal && { signal: request.signal });
       }
     }

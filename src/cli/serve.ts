@@ -152,7 +152,8 @@ function startText(address: string, token: string | null): string {
 // at the start of every minute, as cron has it
 async function tickUntil(engine: Engine, signal: AbortSignal, say: (text: string) => void): Promise<void> {
   while (!signal.aborted) {
-    await engine.fetch('/tick', { method: 'POST' }).catch((error: unknown) => {
+    const body = JSON.stringify({ now: Date.now() });
+    await engine.fetch('/tick', { method: 'POST', body }).catch((error: unknown) => {
       if (!signal.aborted) say(`the schedule could not be looked at: ${String(error)}`);
     });
     await sleep(TICK_MS - (Date.now() % TICK_MS), undefined, { signal }).catch(() => undefined);

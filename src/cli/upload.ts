@@ -98,7 +98,7 @@ async function sendRange(
 ): Promise<void> {
   let counted = 0;
   const body = (): ReadableStream<Uint8Array> | Uint8Array => {
-    count(-counted);
+    if (counted > 0) count(-counted);
     counted = 0;
     if (from === to) return new Uint8Array(0);
     const pieces = createReadStream(file.path, { start: from, end: to - 1, highWaterMark: READ_BYTES });

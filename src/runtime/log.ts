@@ -26,5 +26,7 @@ export function logRun({ id, pipeline, attempt, state, trigger, gate, error }: R
     ...(gate && { gate: gate.passed ? 'passed' : 'failed' }),
     ...(error && { error: `${error.code}: ${error.message}` }),
   };
+  // the log is where a Worker's console goes
+  // oxlint-disable-next-line no-console
   console.log(JSON.stringify(line));
 }

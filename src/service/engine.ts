@@ -55,7 +55,10 @@ engine.post('/runs', async (c) => {
   return c.json({ run: id, attempt }, 202);
 });
 engine.post('/wake', async (c) => c.json({ runs: (await wakeRuns(c.env)).map(({ id }) => id) }));
-engine.post('/tick', async (c) => c.json(await tickSchedules(c.env, Date.now())));
+engine.post('/tick', async (c) => {
+  const { now } = await c.req.json<{ now: number }>();
+  return c.json(await tickSchedules(c.env, now));
+});
 engine.get('/runs/:run/attempts/:attempt', async (c) => {
   const instance = await c.env.RUNS.get(`${c.req.param('run')}-${c.req.param('attempt')}`);
   const { status, output, error } = await instance.status();

@@ -119,7 +119,7 @@ export function parsePayload(body: Uint8Array): unknown {
     new PipelineError('payload-invalid', `expected a JSON object, or a form with one as payload; found ${found}`);
   let payload: unknown;
   try {
-    let text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    let text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body);
     if (text.startsWith('payload=')) {
       const fields = [...new URLSearchParams(text)];
       if (fields.length !== 1) throw expected(`a form of ${fields.length} fields`);
