@@ -2,6 +2,7 @@
  * The service as its users have it: the real `serve` as a process, and the commands that talk to it. Runs come to the
  * same bytes as local ones, and outlive the service that began them.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -28,6 +29,16 @@ function writePipeline(name: string, rows: number, more = ''): string {
     .replace(/^ {2}conv[12]: .*\n/gm, '');
   writeFileSync(file, `${text}\nshard: { rows: 20 }\n${more}`);
   return file;
+}
+
+/** Of uint8 [rows × 28 × 28]. */
+function npyHeader(rows: number): Buffer {
+  const text = `{'descr': '|u1', 'fortran_order': False, 'shape': (${rows}, 28, 28), }`;
+  return Buffer.concat([
+    Buffer.from([0x93, ...Buffer.from('NUMPY'), 1, 0, 118, 0]),
+    Buffer.from(text.padEnd(117)),
+    Buffer.from('\n'),
+  ]);
 }
 
 const GATE = 'gate: [{ layer: fc, figure: match.mean_r, at_least: 0.9999 }]\n';
@@ -112,6 +123,29 @@ describe('push', () => {
       .reduce((sum, size) => sum + size, 0);
     expect((await runJson<Pushed>(to)).sent).toEqual({ files: 3, bytes });
     expect((await runJson<Pushed>(to)).sent).toEqual({ files: 0, bytes: 0 });
+  });
+
+  it('sends a long file in parts, and only those that did not arrive before', async () => {
+    const [part, rows] = [16 * 2 ** 20, 90_000];
+    const data = Buffer.concat([npyHeader(rows), Buffer.alloc(rows * 784)]);
+    writeFileSync(inFolder('long.npy'), data);
+    const sha256 = createHash('sha256').update(data).digest('hex');
+    const upload = (path: string, init: RequestInit): Promise<Response> =>
+      fetch(`${address}/uploads/${sha256}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, ...init.headers },
+      });
+    const headers = { 'content-type': 'application/json' };
+    const begun = await upload('', { method: 'POST', headers, body: JSON.stringify({ bytes: data.length }) });
+    expect(await begun.json()).toMatchObject({ complete: false, partBytes: part });
+    await upload('/parts/2', { method: 'PUT', body: data.subarray(part, 2 * part) });
+
+    const file = inFolder('parts.yaml');
+    const text = readFileSync(writePipeline('parts', 200), 'utf8').replace('fashion-mnist/test-images.npy', 'long.npy');
+    writeFileSync(file, text);
+    const { sent } = await runJson<{ sent: unknown }>(['push', file, '--to', address, ...here]);
+    expect(sent).toEqual({ files: 1, bytes: data.length - part });
+    expect(await (await upload('', {})).json()).toMatchObject({ complete: true, bytes: data.length });
   });
 
   it('refuses a pipeline whose files stand elsewhere before it sends anything', async () => {
