@@ -1,6 +1,7 @@
 /** The end of a run: its figures, its gate, what the registry keeps of it, and who is told. */
 import type { WorkflowStep } from 'cloudflare:workers';
 import type { GateRule, Notice } from '../definition/service.ts';
+import { fromUnknown } from '../errors.ts';
 import { evaluateGate } from '../gate/gate.ts';
 import type { GateOutcome } from '../gate/gate.ts';
 import type { Results } from '../report/results.ts';
@@ -47,24 +48,41 @@ export async function endRun(env: Env, parameters: RunParameters, outcome: RunOu
   return record;
 }
 
-/** Sends the notices that the pipeline declares, each tried again for a while; one that never arrives stops nothing. */
+/**
+ * Tells those who asked to be told how the run stands, each notice tried again for a while; one that never arrives
+ * stops nothing, and the run's log says so.
+ */
 export async function tellHow(
   env: Env,
   { run, attempt, source }: RunParameters,
   record: RunRecord | null,
   step: WorkflowStep,
 ): Promise<void> {
-  if ('plan' in source || !record || record.attempt !== attempt) return;
+  if ('plan' in source || !record || record.attempt !== attempt || record.state === 'queued') return;
   const { service } = await readRevision(env, source.revision);
+  const state = record.state === 'running' ? 'started' : record.state;
+  const { pipeline, gate, digest, error } = record;
+  const url = `${env.PUBLIC_URL ?? ''}/runs/${run}`;
+  const message = { run, pipeline, state, gate, url, digest, error, commit: source.commit } as const;
   for (const [index, notice] of service.notify.entries()) {
-    const text = await step
-      .do(`notify-${index}`, { retries: NOTICE_RETRIES, timeout: '2 minutes' }, () =>
-        sendNotice(env, notice, record, source.commit, index),
-      )
-      .catch((error: unknown) => `could not be told: ${error instanceof Error ? error.message : String(error)}`);
-    await step.do(`notified-${index}`, () =>
+    if (state === 'started' && notice.kind === 'webhook') continue;
+    const name = `notify-${state}-${index}`;
+    const fault = await step
+      .do(name, { retries: NOTICE_RETRIES, timeout: '2 minutes' }, async () => {
+        try {
+          await sendNotice(notice, message, { ...env }, fetch, Date.now());
+          return null;
+        } catch (thrown) {
+          const found = fromUnknown(thrown);
+          if (found.retryable) throw found;
+          return found.plainMessage;
+        }
+      })
+      .catch((thrown: unknown) => fromUnknown(thrown).plainMessage);
+    const text = fault === null ? `told ${nameOf(notice)}` : `could not tell ${nameOf(notice)}: ${fault}`;
+    await step.do(`${name}-told`, () =>
       progressOf(env, run)
-        .tell(attempt, { type: 'stage', stage: 'notify', done: true, text: `${nameOf(notice)}: ${text}` })
+        .tell(attempt, { type: 'stage', stage: 'notify', done: true, text })
         .then(() => true),
     );
   }
@@ -80,5 +98,5 @@ async function resultsOf(env: Env, planHash: string): Promise<Results | null> {
 }
 
 function nameOf(notice: Notice): string {
-  return notice.kind === 'webhook' ? new URL(notice.url).host : 'commit status';
+  return notice.kind === 'webhook' ? new URL(notice.url).host : 'the commit status';
 }

@@ -1,6 +1,8 @@
 /** The Worker's bindings and the messages on its queue. Types only. */
 import type { GateRule } from '../definition/service.ts';
+import type { GithubCommit } from '../triggers/commit.ts';
 import type { Candidate } from '../service/documents.ts';
+import type { ComputeContainer } from './compute.ts';
 import type { RunProgress } from './progress.ts';
 import type { Registry } from './registry.ts';
 
@@ -18,13 +20,6 @@ export interface TaskMessage {
 export type RunSource =
   | { plan: string; gate: GateRule[] }
   | { revision: string; candidates: Record<string, Candidate>; commit: GithubCommit | null };
-
-/** The commit that a notice may concern. */
-export interface GithubCommit {
-  repository: string;
-  sha?: string;
-  ref?: string;
-}
 
 /** What a workflow instance `<run>-<attempt>` is started with. */
 export interface RunParameters {
@@ -47,7 +42,11 @@ export interface Env {
   LIMIT_STARTS: RateLimit;
   /** The compute server, where there is one. */
   COMPUTE?: Fetcher;
-  /** What it asks for as bearer token. */
+  /** Deployed: containers with the compute server. */
+  CONTAINERS?: DurableObjectNamespace<ComputeContainer>;
+  /** Over how many of them tasks are spread; a number. */
+  CONTAINER_INSTANCES?: string;
+  /** What the compute server asks for as bearer token. */
   COMPUTE_TOKEN?: string;
   /** Tasks under way at once in one invocation of the queue's consumer; a number. */
   COMPUTE_TASKS_AT_ONCE?: string;

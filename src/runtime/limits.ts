@@ -29,3 +29,7 @@ export const UPLOAD_PART_BYTES = 16 * 2 ** 20;
 export const MOST_WHOLE_UPLOAD_BYTES = 64 * 2 ** 20;
 /** Bytes of one input: read back in one request, at about 1 GB/s, within five minutes of CPU. */
 export const MOST_UPLOAD_BYTES = 8 * 2 ** 30;
+/** Bytes of one part of a multipart upload: R2 wants all parts but the last equal, 5 MiB to 5 GiB, at most 10,000. */
+export const PART_BYTES = 8 * 2 ** 20;
+/** Parts of a downloaded file held in memory (128 MB for all of an isolate) before it is written in parts. */
+export const WHOLE_PARTS = 4;

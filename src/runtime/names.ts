@@ -1,6 +1,8 @@
 /** What wrangler.toml and the local engine must agree on; a test compares them. */
 export const TASK_QUEUE = 'convergent-tasks';
 export const DEAD_LETTER_QUEUE = 'convergent-dead-letters';
+/** R2's event notifications. */
+export const UPLOAD_QUEUE = 'convergent-uploads';
 export const WORKFLOW = 'convergent-run';
 export const BUCKET = 'convergent';
 export const COMPATIBILITY_DATE = '2026-07-01';

@@ -12,6 +12,7 @@ import { openNpz } from '../numeric/npz.ts';
 import type { RangeSource } from '../numeric/range.ts';
 import type { Plan, Task } from '../plan/plan.ts';
 import { taskNeeds } from '../task/task.ts';
+import { computeFor } from './compute.ts';
 import type { Env } from './env.ts';
 import type { TaskOutcome } from './isolate.ts';
 import { NATIVE_PIECE_BYTES } from './limits.ts';
@@ -25,9 +26,10 @@ const GAP_BYTES = 65_536;
 const MOST_GIVEN = 3;
 
 /** Name and version of the compute server's runtime; null where there is no server. */
-export async function nativeVersion({ COMPUTE }: Env): Promise<string | null> {
-  if (!COMPUTE) return null;
-  const { runtime } = await (await reach(() => COMPUTE.fetch(`${ADDRESS}/health`))).json<{ runtime: string }>();
+export async function nativeVersion(env: Env): Promise<string | null> {
+  const compute = computeFor(env, '0');
+  if (!compute) return null;
+  const { runtime } = await (await reach(() => compute.fetch(`${ADDRESS}/health`))).json<{ runtime: string }>();
   return runtime;
 }
 
@@ -36,9 +38,10 @@ export async function nativeVersion({ COMPUTE }: Env): Promise<string | null> {
  * @throws PipelineError as the server says; `task-failed` where it can't be reached
  */
 export async function runNativeTask(env: Env, planHash: string, plan: Plan, task: Task): Promise<TaskOutcome> {
-  const { COMPUTE, BUCKET } = env;
-  if (!COMPUTE) {
-    throw new PipelineError('internal', `expected a COMPUTE binding for ${task.id}, which runs natively; found none`, {
+  const { BUCKET } = env;
+  const compute = computeFor(env, task.key);
+  if (!compute) {
+    throw new PipelineError('internal', `expected a compute server for ${task.id}, which runs natively; found none`, {
       hint: 'use compute: isolate, or bind the compute server',
     });
   }
@@ -64,10 +67,10 @@ export async function runNativeTask(env: Env, planHash: string, plan: Plan, task
 
   for (let given = 0; ; given++) {
     // asked first: an early answer to the task would cut its body off
-    for (const sha256 of await missing(env, COMPUTE, [planHash, ...needs.files])) {
-      await give(env, COMPUTE, sha256, planHash);
+    for (const sha256 of await missing(env, compute, [planHash, ...needs.files])) {
+      await give(env, compute, sha256, planHash);
     }
-    const response = await send(env, COMPUTE, head, rowReader(BUCKET, plan.data), sources);
+    const response = await send(env, compute, head, rowReader(BUCKET, plan.data), sources);
     if (response.status === 200) {
       const figures = JSON.parse(response.headers.get(TASK_FIGURES) ?? '{}') as Partial<TaskFigures>;
       const bytes = Number(response.headers.get('content-length'));

@@ -4,13 +4,15 @@
  */
 import { parseDefinition } from '../definition/definition.ts';
 import type { ParsedDefinition } from '../definition/definition.ts';
+import { refuseOutside } from '../definition/paths.ts';
 import { PipelineError } from '../errors.ts';
+import { requireFigures } from '../gate/known.ts';
 import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
 import type { FileReference, PipelineDetail, PipelinePut, PipelineRecord } from '../service/documents.ts';
 import type { Env } from './env.ts';
 import { registryOf } from './registry.ts';
 import { createOnly, getVerified } from './store.ts';
-import { completeBytes } from './uploads.ts';
+import { completeBytes } from './inputs.ts';
 
 /** One revision, parsed. */
 export interface Revision extends ParsedDefinition {
@@ -76,6 +78,8 @@ export async function readRevision(env: Env, revision: string): Promise<Revision
 
 function parsed(text: string, name: string): ParsedDefinition {
   const result = parseDefinition(text, `${name}.yaml`);
+  refuseOutside(result);
+  requireFigures(result);
   return result;
 }
 

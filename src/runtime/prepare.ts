@@ -17,6 +17,7 @@ import { located, modelRow } from '../plan/layers.ts';
 import type { CodeHashes, PlannedData } from '../plan/plan.ts';
 import type { ComputeChoice } from '../plan/providers.ts';
 import type { Candidate } from '../service/documents.ts';
+import { downloadModel } from './download.ts';
 import type { Env } from './env.ts';
 import { isolateVersion, withIsolateRuntime } from './isolate.ts';
 import { nativeVersion } from './native.ts';
@@ -49,13 +50,16 @@ export async function fetchModel(
   index: number,
   candidate: Candidate | undefined,
 ): Promise<FetchedModel> {
-  const { name, model } = definition.networks[index]!;
+  const { name, model, address } = definition.networks[index]!;
   const place = where(['networks', name, 'model']);
   if (candidate?.object !== undefined) return located(place, () => takeObject(env.BUCKET, candidate.object!));
-  const address = candidate?.model ?? model;
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(address))
-    throw new PipelineError('address-refused', 'expected a file', { place });
-  const file = files[normalised(address)];
+  const source = candidate?.model ?? model;
+  if (source.includes('://')) {
+    const rules = address && { ...address, ...(candidate?.sha256 !== undefined && { sha256: candidate.sha256 }) };
+    if (!rules) throw new PipelineError('address-refused', `expected hosts of ${name}; found none declared`, { place });
+    return located(place, () => downloadModel(env.BUCKET, source, rules, fetch));
+  }
+  const file = files[normalised(source)];
   if (file) return { sha256: file.sha256, bytes: file.bytes };
   throw new PipelineError('file-missing', `expected a model at ${model}; found no such file with this revision`, {
     place,

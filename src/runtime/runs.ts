@@ -9,7 +9,8 @@ import { objectKey } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { Candidate, PipelineRecord, RunRecord, TriggerKind } from '../service/documents.ts';
 import { progressOf } from './consumer.ts';
-import type { Env, GithubCommit, RunSource } from './env.ts';
+import type { GithubCommit } from '../triggers/commit.ts';
+import type { Env, RunSource } from './env.ts';
 import { logRun } from './log.ts';
 import { registryOf } from './registry.ts';
 

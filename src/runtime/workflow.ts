@@ -19,6 +19,7 @@ import {
   VERIFY_TASKS_PER_STEP,
   WAVE_TASKS,
 } from './limits.ts';
+import type { RunRecord } from '../service/documents.ts';
 import type { RunOutcome } from './protocol.ts';
 import { writeLayerReport, writeRunReport } from './results.ts';
 import type { LayerManifest } from './results.ts';
@@ -44,7 +45,10 @@ const STEP = { retries: { limit: 3, delay: '1 second', backoff: 'exponential' },
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   override async run(event: Readonly<WorkflowEvent<RunParameters>>, step: WorkflowStep): Promise<RunOutcome> {
     const parameters = event.payload;
-    await step.do('started', STEP, () => this.#change(parameters, { state: 'running', started: Date.now() }));
+    const started = await step.do('started', STEP, () =>
+      this.#change(parameters, { state: 'running', started: Date.now() }),
+    );
+    await tellHow(this.env, parameters, started, step);
     const outcome = await this.#outcome(parameters, event.instanceId, step);
     const ended = await step.do('ended', STEP, () => endRun(this.env, parameters, outcome));
     await tellHow(this.env, parameters, ended, step);
@@ -71,30 +75,35 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     step: WorkflowStep,
   ): Promise<string> {
     const { env } = this;
+    const { run, attempt } = parameters;
+    const progress = progressOf(env, run);
+    const staged =
+      <T>(stage: 'fetch' | 'inspect' | 'plan', text: string, act: () => Promise<T>): (() => Promise<Told<T>>) =>
+      async () => {
+        await progress.tell(attempt, { type: 'stage', stage, done: false, text });
+        const answer = await told(act);
+        await progress.tell(attempt, { type: 'stage', stage, done: true, text });
+        return answer;
+      };
     const revision = await readRevision(env, hash);
     const inspected: InspectedModel[] = [];
     for (const [index, { name }] of revision.definition.networks.entries()) {
-      const model = await step.do(`fetch-${name}`, STEP, () =>
-        told(() => fetchModel(env, revision, index, candidates[name])),
-      );
-      inspected.push(
-        orThrow(
-          await step.do(`inspect-${name}`, STEP, () =>
-            told(() => inspectNetwork(env, revision, index, orThrow(model))),
-          ),
-        ),
-      );
+      const fetching = staged('fetch', name, () => fetchModel(env, revision, index, candidates[name]));
+      const model = orThrow(await step.do(`fetch-${name}`, STEP, fetching));
+      const inspecting = staged('inspect', name, () => inspectNetwork(env, revision, index, model));
+      inspected.push(orThrow(await step.do(`inspect-${name}`, STEP, inspecting)));
     }
-    const plan = orThrow(await step.do('plan', STEP, () => told(() => planRevision(env, revision, inspected))));
+    const planning = staged('plan', 'plan', () => planRevision(env, revision, inspected));
+    const plan = orThrow(await step.do('plan', STEP, planning));
     await step.do('planned', STEP, () => this.#change(parameters, { plan }));
     return plan;
   }
 
-  async #change({ run, attempt }: RunParameters, changes: RunChanges): Promise<boolean> {
-    await registryOf(this.env).updateRun(run, attempt, changes);
+  async #change({ run, attempt }: RunParameters, changes: RunChanges): Promise<RunRecord | null> {
+    const record = await registryOf(this.env).updateRun(run, attempt, changes);
     if (changes.state !== undefined)
       await progressOf(this.env, run).tell(attempt, { type: 'state', state: changes.state, attempt });
-    return true;
+    return record;
   }
 
   async #reconcile(
@@ -231,8 +240,10 @@ async function inParallel<T, R>(items: readonly T[], act: (item: T) => Promise<R
   return results;
 }
 
-// a fault that no retry helps is an answer of the step, so that it isn't tried again
-async function told<T>(act: () => Promise<T>): Promise<{ value: T } | { error: ErrorRecord }> {
+/** What a step found, or a fault that no retry helps: an answer too, so that it isn't tried again. */
+type Told<T> = { value: T } | { error: ErrorRecord };
+
+async function told<T>(act: () => Promise<T>): Promise<Told<T>> {
   try {
     return { value: await act() };
   } catch (thrown) {
@@ -242,7 +253,7 @@ async function told<T>(act: () => Promise<T>): Promise<{ value: T } | { error: E
   }
 }
 
-function orThrow<T>(answer: { value: T } | { error: ErrorRecord }): T {
+function orThrow<T>(answer: Told<T>): T {
   if ('error' in answer) throw fromRecord(answer.error);
   return answer.value;
 }

@@ -7,6 +7,7 @@ import { tokens } from './api/tokens.ts';
 import { uploads } from './api/uploads.ts';
 import { engine } from './engine.ts';
 import { headers } from './headers.ts';
+import { hooks } from './hooks.ts';
 import { newApi, openApiDocument } from './openapi.ts';
 import { docsPage } from './pages/docs.ts';
 import { answerProblem, wantsPage } from './problems.ts';
@@ -24,7 +25,7 @@ app.notFound(() => answerProblem(new PipelineError('not-found', 'expected an add
 
 app.route('/engine', engine);
 app.use(headers);
-for (const part of [pipelines, runs, artifacts, uploads, tokens]) app.route('/', part);
+for (const part of [pipelines, runs, artifacts, uploads, tokens, hooks]) app.route('/', part);
 
 let document: ReturnType<typeof openApiDocument> | undefined;
 app.get('/openapi.json', (c) => c.json((document ??= openApiDocument(app))));

@@ -1,8 +1,10 @@
 /** Models that a request chooses for a run: only where the pipeline lets another one in. */
 import { PipelineError } from '../errors.ts';
+import { located } from '../plan/layers.ts';
+import { checkAddress } from '../triggers/address.ts';
 import type { Env } from '../runtime/env.ts';
 import type { Revision } from '../runtime/pipelines.ts';
-import { completeBytes } from '../runtime/uploads.ts';
+import { completeBytes } from '../runtime/inputs.ts';
 import type { Candidate, PipelineRecord } from './documents.ts';
 
 /**
@@ -25,11 +27,12 @@ export async function requireCandidates(
     }
     if ((model === undefined) === (object === undefined))
       throw new PipelineError('usage', 'expected either model or object', { place });
-    if (model !== undefined && !network.address) {
-      throw new PipelineError('address-refused', `expected hosts of network ${name}; it declares none`, { place });
+    if (model !== undefined) {
+      const { address } = network;
+      if (!address)
+        throw new PipelineError('address-refused', `expected hosts of network ${name}; it declares none`, { place });
+      located(place, () => checkAddress(model, address));
     }
-    if (model !== undefined && !model.startsWith('https://'))
-      throw new PipelineError('address-refused', 'expected an https address', { place });
     if (object !== undefined) await requireObject(env, prefixes, object, place);
   }
 }

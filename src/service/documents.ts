@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { NAME_PATTERN } from '../definition/names.ts';
+import type { ErrorRecord } from '../errors.ts';
 import type { GateOutcome } from '../gate/gate.ts';
 import { MOST_UPLOAD_BYTES } from '../runtime/limits.ts';
 
@@ -126,7 +127,7 @@ export type FileReference = z.infer<typeof fileSchema>;
 export type RunState = (typeof RUN_STATES)[number];
 export type TriggerKind = (typeof TRIGGER_KINDS)[number];
 export type Candidate = z.infer<typeof candidateSchema>;
-export type RunRecord = z.infer<typeof runSchema>;
+export type RunRecord = Omit<z.infer<typeof runSchema>, 'error'> & { error: ErrorRecord | null };
 
 /** Scopes of tokens: each includes those before it. */
 export const SCOPES = ['read', 'run', 'admin'] as const;
@@ -219,6 +220,15 @@ export const newUploadSchema = z
     bytes: says(z.int().min(1).max(MOST_UPLOAD_BYTES), 'Size of the whole.'),
   })
   .meta({ id: 'NewUpload' });
+
+/** What a webhook is answered. */
+export const deliverySchema = z
+  .object({
+    run: says(z.string().nullable(), 'Id of the run; null: none was asked for.'),
+    url: says(z.string().nullable(), 'Where it is looked at.'),
+    reason: says(z.string().optional(), 'Why no run was started.'),
+  })
+  .meta({ id: 'Delivery' });
 
 export type Problem = z.infer<typeof problemSchema>;
 export type NewRun = z.output<typeof newRunSchema>;

@@ -6,13 +6,17 @@ const codes = Object.keys(CODES) as ErrorCode[];
 describe('CODES', () => {
   it.each(codes)('%s: retrying helps only where the work failed, not where the input is wrong', (code) => {
     const { exit, http, retryable } = CODES[code];
+    if (code === 'gate-failed') return expect([exit, http, retryable]).toEqual([3, 200, false]);
     expect([1, 2]).toContain(exit);
-    expect(http >= 500).toBe(exit === 1);
+    // too many requests and a cancelled run are nobody's wrong input, nor the service's fault
+    const told = code === 'rate-limited' || code === 'cancelled';
+    expect(http >= 500).toBe(exit === 1 && !told);
     if (retryable) expect(exit).toBe(1);
   });
 
-  it('never retries an internal error, and retries a lost or damaged object', () => {
-    expect(codes.filter((code) => CODES[code].retryable)).toEqual(['object-missing', 'object-damaged', 'task-failed']);
+  it('never retries an internal error, and retries a lost or damaged object, a download and a request too soon', () => {
+    const retried = ['object-missing', 'object-damaged', 'task-failed', 'download-failed', 'rate-limited'];
+    expect(codes.filter((code) => CODES[code].retryable)).toEqual(retried);
   });
 });
 

@@ -4,7 +4,7 @@ import { PipelineError } from '../../errors.ts';
 import { pipelineDetail, storePipeline } from '../../runtime/pipelines.ts';
 import { registryOf } from '../../runtime/registry.ts';
 import { requireReader, requires } from '../access.ts';
-import { bodyOf } from '../bodies.ts';
+import { bodyOf } from '../body.ts';
 import { nameSchema, pipelineDetailSchema, pipelinePutSchema, pipelineSchema, pipelinesSchema } from '../documents.ts';
 import { json, jsonBody, newApi, problems, route, TOKEN, TOKEN_OR_PUBLIC } from '../openapi.ts';
 

@@ -7,7 +7,7 @@ import { pipelineOf, readRevision } from '../../runtime/pipelines.ts';
 import { registryOf } from '../../runtime/registry.ts';
 import { cancelRun, retryRun, runOf, startRun } from '../../runtime/runs.ts';
 import { boundStarts, callerHere, callerOf, requireReader, requires } from '../access.ts';
-import { bodyOf } from '../bodies.ts';
+import { bodyOf } from '../body.ts';
 import { requireCandidates } from '../candidates.ts';
 import { nameSchema, newRunSchema, RUN_STATES, runSchema, runsSchema, runTasksSchema } from '../documents.ts';
 import { bytes, json, jsonBody, newApi, problems, route, TOKEN, TOKEN_OR_PUBLIC } from '../openapi.ts';

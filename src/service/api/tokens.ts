@@ -4,7 +4,7 @@ import { PipelineError } from '../../errors.ts';
 import { sha256Hex, toHex } from '../../numeric/hash.ts';
 import { registryOf } from '../../runtime/registry.ts';
 import { newSecret, requires } from '../access.ts';
-import { bodyOf } from '../bodies.ts';
+import { bodyOf } from '../body.ts';
 import { madeTokenSchema, newTokenSchema, tokensSchema } from '../documents.ts';
 import { json, jsonBody, newApi, problems, route, TOKEN } from '../openapi.ts';
 

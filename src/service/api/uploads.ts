@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { PipelineError } from '../../errors.ts';
 import { MOST_WHOLE_UPLOAD_BYTES, UPLOAD_PART_BYTES } from '../../runtime/limits.ts';
-import { beginUpload, completeUpload, putPart, putWhole, uploadOf } from '../../runtime/uploads.ts';
+import { beginUpload, completeUpload, putPart, putWhole, uploadOf } from '../../runtime/inputs.ts';
 import { requires } from '../access.ts';
-import { bodyOf, sizedBody } from '../bodies.ts';
+import { bodyOf, sizedBody } from '../body.ts';
 import { hashSchema, newUploadSchema, uploadSchema } from '../documents.ts';
 import { bytes, json, jsonBody, newApi, problems, route, TOKEN } from '../openapi.ts';
 

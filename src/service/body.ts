@@ -3,29 +3,30 @@ import type { MiddlewareHandler } from 'hono';
 import { PipelineError } from '../errors.ts';
 import type { ServiceEnv } from './access.ts';
 
-/** Reads a body whole. @throws PipelineError `too-large` beyond `mostBytes` */
-export async function readBody(request: Request, mostBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of (request.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > mostBytes) throw tooLarge(mostBytes);
-    chunks.push(chunk);
+/** The body of a request, whole. @throws PipelineError `too-large` before more than `most` bytes are held */
+export async function boundedBytes(request: Request, most: number): Promise<Uint8Array<ArrayBuffer>> {
+  if (Number(request.headers.get('content-length')) > most) throw tooLarge(most);
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of request.body ?? []) {
+    length += piece.length;
+    if (length > most) throw tooLarge(most);
+    pieces.push(piece);
   }
-  const whole = new Uint8Array(bytes);
+  const bytes = new Uint8Array(length);
   let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
   }
-  return whole;
+  return bytes;
 }
 
 /** Reads the body before a route's schema does, so that a large one goes no further. */
 export function bodyOf(mostBytes: number): MiddlewareHandler<ServiceEnv> {
   return async (c, next) => {
     const { method, headers, url } = c.req.raw;
-    c.req.raw = new Request(url, { method, headers, body: await readBody(c.req.raw, mostBytes) });
+    c.req.raw = new Request(url, { method, headers, body: await boundedBytes(c.req.raw, mostBytes) });
     await next();
   };
 }
@@ -46,6 +47,6 @@ export function sizedBody(request: Request, mostBytes: number): { body: Readable
   return { body: readable, bytes };
 }
 
-function tooLarge(mostBytes: number): PipelineError {
-  return new PipelineError('too-large', `expected at most ${mostBytes} bytes; found more`);
+function tooLarge(most: number): PipelineError {
+  return new PipelineError('too-large', `expected a body of at most ${most} bytes; found more`);
 }
