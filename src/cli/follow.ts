@@ -4,7 +4,6 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fromRecord, PipelineError } from '../errors.ts';
-import type { ErrorRecord } from '../errors.ts';
 import type { RunEvent, RunRecord } from '../service/documents.ts';
 import { duration } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -99,7 +98,7 @@ export async function followEvents(
 /** Why a run ended badly, as an error; null where it ended well, whatever its gate says. */
 export function failureOf(run: RunRecord): PipelineError | null {
   if (run.state === 'failed')
-    return fromRecord((run.error as ErrorRecord | null) ?? { code: 'internal', message: 'the run failed' });
+    return fromRecord(run.error ?? { code: 'internal', message: 'the run failed' });
   return run.state === 'cancelled' ? new PipelineError('cancelled', `run ${run.id} was cancelled`) : null;
 }
 

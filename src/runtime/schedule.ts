@@ -19,17 +19,25 @@ export async function tickSchedules(env: Env, now: number): Promise<{ started: s
   const registry = registryOf(env);
   const last = (await registry.lastTick(TICK)) ?? now;
   const started: string[] = [];
+  const failures: unknown[] = [];
   for (const pipeline of await registry.listPipelines()) {
     for (const { cron, time } of dueOf(pipeline, last, now)) {
       const key = `schedule ${pipeline.name} ${cron} ${time}`;
       const trigger = { kind: 'schedule', delivery: key, by: cron } as const;
-      const { run, created } = await startRun(env, { pipeline, trigger, key });
-      if (created) started.push(run.id);
+      try {
+        const { run, created } = await startRun(env, { pipeline, trigger, key });
+        if (created) started.push(run.id);
+      } catch (error) {
+        // the other pipelines have their turn all the same
+        failures.push(error);
+      }
     }
   }
-  // only now: what was not started is still due
+  const mended = await mendRuns(env, now);
+  // the tick isn't noted: what was not started is still due
+  if (failures.length > 0) throw failures[0];
   await registry.tick(TICK, now);
-  return { started, mended: await mendRuns(env, now) };
+  return { started, mended };
 }
 
 // a pipeline isn't due for a time before it was there

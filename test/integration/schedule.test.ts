@@ -2,11 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { buildInto } from '../../build.js';
 import { startEngine } from '../../src/cli/engine.ts';
 import type { Engine } from '../../src/cli/engine.ts';
 import { serviceIn } from '../../src/cli/remote.ts';
 import type { Service } from '../../src/cli/remote.ts';
-import type { PipelineRecord, RunList } from '../../src/service/documents.ts';
+import type { PipelineRecord, RunList, RunRecord } from '../../src/service/documents.ts';
 import { PIPELINES, ROOT, temporaryFolder } from './command.ts';
 
 const MINUTE = 60_000;
@@ -31,12 +32,14 @@ function put(name: string, crons: string[]): Promise<PipelineRecord> {
   return service.json<PipelineRecord>(`/pipelines/${name}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
-    body: () => JSON.stringify({ text: `${text}\ntriggers:\n${triggers}`, files: {} }),
+    body: () => JSON.stringify({ text: crons.length === 0 ? text : `${text}\ntriggers:\n${triggers}`, files: {} }),
   });
 }
 
 beforeAll(async () => {
-  engine = await startEngine(folder.path, join(ROOT, 'dist'), { native: false });
+  const dist = join(ROOT, 'node_modules/.cache/convergent-tests/schedule');
+  await buildInto(dist, join(import.meta.dirname, 'schedule-worker.ts'));
+  engine = await startEngine(folder.path, dist, { native: false });
   service = serviceIn(engine);
   const { created } = await put('minutely', ['* * * * *']);
   await put('yearly', ['0 0 1 1 *', '30 4 29 2 *']);
@@ -77,5 +80,36 @@ describe('a tick', () => {
 
   it('leaves runs alone whose workflow goes on or has told its end', async () => {
     expect((await tick(begin + 4 * 366 * 24 * 60 * MINUTE + 30_000)).mended).toEqual([]);
+  });
+});
+
+describe('a run whose workflow', () => {
+  const startRun = (pipeline: string): Promise<RunRecord> =>
+    service.json<RunRecord>('/runs', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: () => JSON.stringify({ pipeline }),
+    });
+
+  it('could not be made is queued, and begins with a later tick', async () => {
+    await put('orphan', []);
+    await expect(startRun('orphan')).rejects.toThrow();
+    const [orphan] = await runsOf('orphan');
+    expect(orphan!.state).toBe('queued');
+    // within the minute its maker may still be at it
+    expect((await tick(orphan!.created + MINUTE)).mended).toEqual([]);
+    expect((await tick(orphan!.created + MINUTE + 1)).mended).toEqual([orphan!.id]);
+    await expect.poll(async () => (await runsOf('orphan'))[0]!.state).toBe('failed');
+    expect((await runsOf('orphan'))[0]!.error!.code).toBe('file-missing');
+  });
+
+  it('was ended by somebody else fails, and says so', async () => {
+    await put('ended', []);
+    const run = await startRun('ended');
+    expect((await tick(run.created)).mended).toContain(run.id);
+    expect(await service.json<RunRecord>(`/runs/${run.id}`)).toMatchObject({
+      state: 'failed',
+      error: { message: 'the workflow was terminated' },
+    });
   });
 });
