@@ -6,7 +6,7 @@ import { PipelineError } from '../errors.ts';
 import { sha256Hex } from '../numeric/hash.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { FileEntry, RunStatus } from '../runtime/protocol.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, EngineRequest } from './engine.ts';
 import type { Prepared } from './prepare.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { plannedKinds } from '../runtime/eta.ts';
@@ -91,37 +91,50 @@ export async function follow(
   }
 }
 
-/** Copies every file of a result, checked against its hash; gives the warnings of results.json. @throws PipelineError `input-damaged` */
+/**
+ * Copies every file of a result, checked against its hash; `read` gives the bytes of a few files. Gives the warnings of
+ * results.json.
+ * @throws PipelineError `input-damaged`
+ */
 export async function writeResults(
-  engine: Engine,
-  planHash: string,
+  read: (batch: readonly FileEntry[]) => Promise<Uint8Array[]>,
   files: readonly FileEntry[],
   write: (path: string, bytes: Uint8Array) => void,
 ): Promise<string[]> {
   let warnings: string[] = [];
-  const take = async ({ path, sha256 }: FileEntry, bytes: Uint8Array): Promise<void> => {
-    if ((await sha256Hex(bytes)) !== sha256) {
-      throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
-        hint: 'run the same command again',
-      });
-    }
-    if (path === 'results.json') ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
-    write(path, bytes);
-  };
-  const fetch = async (path: string, body?: string): Promise<Uint8Array> => {
-    const response = await engine.fetch(`/results/${planHash}/${path}`, body ? { method: 'POST', body } : {});
-    return new Uint8Array(await response.arrayBuffer());
-  };
   for (const batch of batches(files)) {
-    if (batch.length === 1) {
-      await take(batch[0]!, await fetch(batch[0]!.path.split('/').map(encodeURIComponent).join('/')));
-      continue;
+    const contents = await read(batch);
+    for (const [index, { path, sha256 }] of batch.entries()) {
+      const bytes = contents[index]!;
+      if ((await sha256Hex(bytes)) !== sha256) {
+        throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
+          hint: 'run the same command again',
+        });
+      }
+      if (path === 'results.json')
+        ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
+      write(path, bytes);
     }
-    const together = await fetch('together', JSON.stringify(batch.map(({ path }) => path)));
-    let at = 0;
-    for (const file of batch) await take(file, together.subarray(at, (at += file.bytes)));
   }
   return warnings;
+}
+
+/** Reads files of a result from the local engine, several small ones with one request. */
+export function resultReader(engine: Engine, planHash: string): (batch: readonly FileEntry[]) => Promise<Uint8Array[]> {
+  const bytesOf = async (path: string, init?: EngineRequest): Promise<Uint8Array> =>
+    new Uint8Array(await (await engine.fetch(`/results/${planHash}/${path}`, init)).arrayBuffer());
+  return async (batch) => {
+    if (batch.length === 1) return [await bytesOf(encodedPath(batch[0]!.path))];
+    const body = JSON.stringify(batch.map(({ path }) => path));
+    const together = await bytesOf('together', { method: 'POST', body });
+    let at = 0;
+    return batch.map(({ bytes }) => together.subarray(at, (at += bytes)));
+  };
+}
+
+/** A path of a result as it stands in addresses. */
+export function encodedPath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
 }
 
 // in order

@@ -12,6 +12,7 @@ import type { RunOutcome, RunStatus } from '../runtime/protocol.ts';
 import { inParallel } from '../runtime/requests.ts';
 import { manifestKey, resultPrefix } from '../runtime/results.ts';
 import { closePlanRun, deleteObjects, startPlanRun, wakeRuns } from '../runtime/runs.ts';
+import { tickSchedules } from '../runtime/schedule.ts';
 import { chunksKey, getBytes, getPlan, inputKey, putPlan } from '../runtime/store.ts';
 import { bearerIs } from './access.ts';
 
@@ -55,6 +56,10 @@ engine.post('/runs', async (c) => {
   return c.json({ run: id, attempt }, 202);
 });
 engine.post('/wake', async (c) => c.json({ runs: (await wakeRuns(c.env)).map(({ id }) => id) }));
+engine.post('/tick', async (c) => {
+  const { now } = await c.req.json<{ now: number }>();
+  return c.json(await tickSchedules(c.env, now));
+});
 engine.get('/runs/:run/attempts/:attempt', async (c) => {
   const instance = await c.env.RUNS.get(`${c.req.param('run')}-${c.req.param('attempt')}`);
   const { status, output, error } = await instance.status();
