@@ -25,11 +25,17 @@ export interface EngineOptions {
   native: boolean;
   /** File of the Worker in `dist`. */
   worker?: string;
+  /** Port on 127.0.0.1 where others reach the Worker, 0: any free one; absent: nobody does. */
+  port?: number;
 }
 
 export interface Engine {
   /** Name and version of the native runtime; null where there is none. */
   native: string | null;
+  /** Where others reach the Worker. */
+  url: string;
+  /** What the engine's own requests carry as bearer token. */
+  token: string;
   /** Sends a request to the Worker. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
@@ -48,11 +54,11 @@ export interface EngineRequest {
 export async function startEngine(
   statePath: string,
   dist: string,
-  { native, worker = 'worker.js' }: EngineOptions,
+  { native, worker = 'worker.js', port }: EngineOptions,
 ): Promise<Engine> {
   const compute = native ? await startNative(statePath) : null;
   try {
-    return await startWorker(statePath, dist, worker, compute);
+    return await startWorker(statePath, dist, worker, compute, port);
   } catch (error) {
     await compute?.server.close(0);
     throw error;
@@ -83,6 +89,7 @@ async function startWorker(
   dist: string,
   worker: string,
   compute: NativeCompute | null,
+  port: number | undefined,
 ): Promise<Engine> {
   // workerd inherits this, so that a later run on the same folder finds it
   process.env[STATE_MARK] = statePath;
@@ -94,6 +101,7 @@ async function startWorker(
   const ours = SIGNALS.map((signal) => process.listeners(signal));
   const miniflare = new Miniflare({
     name: 'convergent',
+    ...(port !== undefined && { host: '127.0.0.1', port }),
     modules: [
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(dist, worker), 'utf8') },
       { type: 'CompiledWasm', path: WASM, contents: readFileSync(join(dist, WASM)) },
@@ -143,7 +151,7 @@ async function startWorker(
     }
   };
   keepOurs();
-  await miniflare.ready;
+  const url = await miniflare.ready;
   keepOurs();
 
   const fetch = async (path: string, init: EngineRequest = {}): Promise<Response> => {
@@ -157,6 +165,8 @@ async function startWorker(
   };
   return {
     native: compute?.server.runtime ?? null,
+    url: url.origin,
+    token,
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
     peakMemoryBytes: () => peakMemoryOfWorkerd(statePath),
