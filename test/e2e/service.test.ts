@@ -2,16 +2,16 @@
  * The pages of the service in real Chromium: somebody signs in, starts a run, watches it move and opens its report;
  * another browser follows the same run. The numbers are those of results.json.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pipelineText, temporaryFolder } from '../integration/command.ts';
+import { PIPELINES, temporaryFolder } from '../integration/command.ts';
 import { openBrowser } from './browser.ts';
 import { startService } from './service.ts';
 import type { Service } from './service.ts';
 
 const FILES = ['fashion-mnist/seed1.onnx', 'fashion-mnist/seed2.onnx', 'fashion-mnist/test-images.npy'];
-const ROWS = 200;
 
 const folder = temporaryFolder();
 let service: Service;
@@ -23,14 +23,14 @@ const faults: string[] = [];
 beforeAll(async () => {
   [service, browser] = await Promise.all([startService(join(folder.path, 'state')), openBrowser()]);
   secret = await service.token('alice', 'run');
-  // few layers and penalties: what is looked at are the pages
-  const text = pipelineText('fashion-mnist.yaml', (whole) =>
-    whole
-      .replace(/^ {2}conv[123]: .*\n/gm, '')
-      .replace(/rows: 10000/, `rows: ${ROWS}`)
-      .replace(/alphas: \[[^\]]*\]/, 'alphas: [0.1, 0.03, 0.01]'),
-  ).replace(/[^ ]*\/pipelines\/fashion-mnist\//g, 'fashion-mnist/');
-  await service.put('fashion-mnist', text, FILES);
+  // few layers, rows and penalties, as what is looked at are the pages; and one that lasts until it is cancelled
+  const text = readFileSync(join(PIPELINES, 'fashion-mnist.yaml'), 'utf8');
+  const small = text
+    .replace(/^ {2}conv[123]: .*\n/gm, '')
+    .replace(/rows: 10000/, 'rows: 200')
+    .replace(/alphas: \[[^\]]*\]/, 'alphas: [0.1, 0.03, 0.01]');
+  await service.put('fashion-mnist', small, FILES);
+  await service.put('larger', text.replace('name: fashion-mnist', 'name: larger'), FILES);
 });
 afterAll(async () => {
   await browser.close();
@@ -135,7 +135,7 @@ describe('a run', () => {
     }
     // the pipeline's history names the same figures, rounded
     await alice.goto(`${service.url}/pipelines/fashion-mnist`);
-    await alice.getByText('The numbers').click();
+    await alice.locator('[id^=history] summary').click();
     const { layers } = (results as { pairs: { layers: { match: { mean_r: number } }[] }[] }).pairs[0]!;
     expect(await alice.locator('[id^=history] tbody td').allTextContents()).toEqual(
       layers.map(({ match }) => match.mean_r.toFixed(3)),
@@ -144,11 +144,13 @@ describe('a run', () => {
 
   it('is cancelled, by keyboard alone, and tried again', async () => {
     const page = await signedIn();
+    await page.goto(`${service.url}/pipelines`);
     const tabTo = async (name: string): Promise<void> => {
       for (let at = 0; at < 60; at++) {
         await page.keyboard.press('Tab');
         const { text, outlined } = await page.evaluate(() => {
           const element = document.activeElement as HTMLElement;
+          if (element.matches('body, main')) return { text: '', outlined: true };
           const style = getComputedStyle(element);
           return {
             text: element.textContent?.trim(),
@@ -163,16 +165,21 @@ describe('a run', () => {
     await page.keyboard.press('Tab');
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content');
     await page.keyboard.press('Enter');
-    await tabTo('fashion-mnist');
+    await tabTo('larger');
     await page.keyboard.press('Enter');
-    await page.waitForURL(/\/pipelines\/fashion-mnist$/);
+    await page.waitForURL(/\/pipelines\/larger$/);
     await tabTo('Start a run');
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/runs\/.+/);
-    // what was computed before is found done: it is cancelled before it looks, or it is done
     await tabTo('Cancel');
     await page.keyboard.press('Enter');
-    await page.waitForSelector('.run[data-state="cancelled"], .outcome.bad');
+    await page.waitForSelector('.run[data-state="cancelled"]');
+    await tabTo('Try again what is not finished');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.run[data-attempt="2"][data-state="running"]');
+    await tabTo('Cancel');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('.run[data-attempt="2"][data-state="cancelled"]');
     await page.context().close();
   });
 });
@@ -190,7 +197,6 @@ describe('what is sent', () => {
     expect(await page.locator(`#L${line} .fault`).textContent()).toMatch(/lairs/);
     await page.goto(`${service.url}/pipelines/fashion-mnist`);
     expect(await page.getByLabel('Definition (YAML)').inputValue()).toBe(text);
-    // saving takes another scope
     await page.context().close();
   });
 

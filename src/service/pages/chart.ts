@@ -21,16 +21,18 @@ export interface Label {
   y: number;
 }
 
-const WIDTH = 640;
+/** Drawn twice, as text keeps its size: one is shown on wide screens, one on narrow ones. `right`: room for names. */
+const SIZES = [
+  { look: 'wide', width: 640, right: 120, characters: 16 },
+  { look: 'narrow', width: 340, right: 86, characters: 11 },
+];
+type Size = (typeof SIZES)[number];
 const LINE_HEIGHT = 15;
 const TOP = 10;
 const LEFT = 36;
-const RIGHT = 120;
 const BOTTOM = 26;
 /** Steps of colour from the first layer to the last; style.css has one class for each. */
 const COLOURS = 9;
-/** Characters of a layer's name beside its line. */
-const NAME_MOST = 16;
 
 /** The histories of all pairs that any run has figures of, in the newest run's order. */
 export function historiesOf(newestFirst: readonly Figured[]): History[] {
@@ -49,72 +51,71 @@ export function historiesOf(newestFirst: readonly Figured[]): History[] {
 }
 
 /** The chart of one history and the same numbers as a table; `index` makes its ids unique on the page. */
-export function historyChart({ pair, layers, runs, values }: History, index: number): Html {
+export function historyChart(history: History, index: number): Html {
+  return html`<figure class="history">
+      ${SIZES.map((size) => drawing(history, `${index}-${size.look}`, size))}
+      <figcaption>${history.pair}: mean r of the one-to-one matching, by layer</figcaption>
+    </figure>
+    ${historyTable(history, index)}`;
+}
+
+function drawing({ pair, layers, runs, values }: History, id: string, size: Size): Html {
   const height = TOP + BOTTOM + Math.max(200, layers.length * LINE_HEIGHT);
+  const end = size.width - size.right;
   const { low, high, ticks } = scaleOf(values.flat().filter((value) => value !== null));
-  const x = (run: number): number =>
-    runs.length === 1 ? (LEFT + WIDTH - RIGHT) / 2 : LEFT + (run / (runs.length - 1)) * (WIDTH - LEFT - RIGHT);
+  const alone = runs.length === 1;
+  const x = (run: number): number => (alone ? (LEFT + end) / 2 : LEFT + (run / (runs.length - 1)) * (end - LEFT));
   const y = (value: number): number => TOP + ((high - value) / (high - low)) * (height - TOP - BOTTOM);
   const ends = layers.flatMap((layer, at) => {
-    const last = values[at]!.findLast((value) => value !== null);
-    return last === undefined || last === null ? [] : [{ text: layer, y: y(last), at }];
+    const last = values[at]!.findLast((value) => value !== null) ?? null;
+    return last === null ? [] : [{ text: layer, y: y(last), at }];
   });
   const labels = spread(ends, LINE_HEIGHT, TOP + LINE_HEIGHT / 2, height - BOTTOM);
   const [first, last] = [runs[0]!, runs.at(-1)!];
-  return html`<figure class="history">
-      <svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="chart-${index} chart-about-${index}">
-        <title id="chart-${index}">${pair}: mean matched r by layer over ${runs.length} runs</title>
-        <desc id="chart-about-${index}">
-          One line per layer from ${timeText(first.created)} to ${timeText(last.created)}; the numbers are in the table
-          below.
-        </desc>
-        ${ticks.map(
-          (tick) =>
-            html`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${fixed(y(tick))}" y2="${fixed(y(tick))}" />
-              <text class="tick" x="${LEFT - 6}" y="${fixed(y(tick))}" dy="0.32em" text-anchor="end">
-                ${formatNumber(tick, 'brief')}
-              </text>`,
-        )}
-        <text
-          class="tick"
-          x="${runs.length === 1 ? fixed(x(0)) : LEFT}"
-          y="${height - 6}"
-          text-anchor="${runs.length === 1 ? 'middle' : 'start'}"
-        >
-          ${timeText(first.created).slice(0, 10)}
-        </text>
-        ${
-          runs.length === 1
+  const date = (run: number, anchor: string): Html =>
+    html`<text class="tick" x="${fixed(x(run))}" y="${height - 6}" text-anchor="${anchor}">
+      ${timeText(runs[run]!.created).slice(0, 10)}
+    </text>`;
+  return html`<svg
+    class="${size.look}"
+    viewBox="0 0 ${size.width} ${height}"
+    role="img"
+    aria-labelledby="chart-${id} chart-about-${id}"
+  >
+    <title id="chart-${id}">${pair}: mean matched r by layer over ${runs.length} ${alone ? 'run' : 'runs'}</title>
+    <desc id="chart-about-${id}">
+      One line per layer from ${timeText(first.created)} to ${timeText(last.created)}; the table below has the numbers.
+    </desc>
+    ${ticks.map(
+      (tick) =>
+        html`<line class="grid" x1="${LEFT}" x2="${end}" y1="${fixed(y(tick))}" y2="${fixed(y(tick))}" />
+          <text class="tick" x="${LEFT - 6}" y="${fixed(y(tick))}" dy="0.32em" text-anchor="end">
+            ${formatNumber(tick, 'brief')}
+          </text>`,
+    )}
+    ${date(0, alone ? 'middle' : 'start')} ${alone ? '' : date(runs.length - 1, 'end')}
+    ${layers.map((layer, at) => {
+      const points = values[at]!.map((value, run) =>
+        value === null ? null : ([fixed(x(run)), fixed(y(value))] as const),
+      );
+      const label = labels.find((each) => each.at === at);
+      return html`<g class="series series-${colourOf(at, layers.length)}">
+        <path d="${pathOf(points)}" />
+        ${points.map((point, run) =>
+          point === null
             ? ''
-            : html`<text class="tick" x="${WIDTH - RIGHT}" y="${height - 6}" text-anchor="end">
-                ${timeText(last.created).slice(0, 10)}
-              </text>`
+            : html`<circle cx="${point[0]}" cy="${point[1]}" r="2.6">
+                <title>${layer}, ${runs[run]!.id}: ${formatNumber(values[at]![run]!, 'r')}</title>
+              </circle>`,
+        )}
+        ${
+          label === undefined
+            ? ''
+            : html`<text x="${end + 10}" y="${fixed(label.y)}" dy="0.32em">${shortened(layer, size.characters)}</text>`
         }
-        ${layers.map((layer, at) => {
-          const points = values[at]!.map((value, run) =>
-            value === null ? null : ([fixed(x(run)), fixed(y(value))] as const),
-          );
-          const label = labels.find((each) => each.at === at);
-          return html`<g class="series series-${colourOf(at, layers.length)}">
-            <path d="${pathOf(points)}" />
-            ${points.map((point, run) =>
-              point === null
-                ? ''
-                : html`<circle cx="${point[0]}" cy="${point[1]}" r="2.6">
-                    <title>${layer}, ${runs[run]!.id}: ${formatNumber(values[at]![run]!, 'r')}</title>
-                  </circle>`,
-            )}
-            ${
-              label === undefined
-                ? ''
-                : html`<text x="${WIDTH - RIGHT + 10}" y="${fixed(label.y)}" dy="0.32em">${shortened(layer)}</text>`
-            }
-          </g>`;
-        })}
-      </svg>
-      <figcaption>${pair}: mean r of the one-to-one matching, by layer</figcaption>
-    </figure>
-    ${historyTable({ pair, layers, runs, values }, index)}`;
+      </g>`;
+    })}
+  </svg>`;
 }
 
 function historyTable({ pair, layers, runs, values }: History, index: number): Html {
@@ -177,4 +178,4 @@ function pathOf(points: readonly (readonly [number, number] | null)[]): string {
 const colourOf = (layer: number, layers: number): number =>
   layers === 1 ? 0 : Math.round((layer / (layers - 1)) * (COLOURS - 1));
 const fixed = (value: number): number => Math.round(value * 10) / 10;
-const shortened = (name: string): string => (name.length > NAME_MOST ? `${name.slice(0, NAME_MOST - 1)}…` : name);
+const shortened = (name: string, most: number): string => (name.length > most ? `${name.slice(0, most - 1)}…` : name);

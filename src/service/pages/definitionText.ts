@@ -13,7 +13,7 @@ export function definitionText(text: string, error: ErrorRecord | null): Html {
   const at = error?.place?.line === undefined ? 0 : Math.min(error.place.line, shown.length);
   const told = error ? faultLine(error) : '';
   return html`${at === 0 ? told : ''}
-    <div class="scroll tall" tabindex="0" role="region" aria-label="Definition">
+    <div class="scroll ${error ? '' : 'tall'}" tabindex="0" role="region" aria-label="Definition">
       <ol class="code">
         ${shown.map(
           (line, index) =>

@@ -156,7 +156,7 @@ function form(name: string, text: string, draft: Draft | null, visitor: Visitor)
         maxlength="${MOST_DEFINITION_CHARACTERS}"
         ${faulty}
       >
-${`\n${text}`}</textarea>
+${text}</textarea>
       <p class="actions">
         <button class="main">Check</button>
         ${

@@ -36,7 +36,7 @@ run.get(
       c,
       { title: `Run ${found.id}`, active: 'runs' },
       html`<div
-        class="run ${failed ? 'went-wrong' : ''}"
+        class="run ${failed ? 'went-wrong' : ''} ${unfinished(found) ? '' : 'settled'}"
         data-live="run"
         data-run="${found.id}"
         data-last="${followed.last}"

@@ -147,11 +147,12 @@ export function shareOf(state: StageState, done: number, total: number | null): 
 }
 
 /** The place of the drawing, which the script fills, and the same as a table. */
-export function tasks({ tries }: Followed, id: string): Html {
+export function tasks({ tries, state }: Followed, id: string): Html {
   const shown = tries.slice(-TASKS_SHOWN).toReversed();
+  const none = state === 'queued' || state === 'running' ? 'None began yet.' : 'None began in this attempt.';
   return html`<section aria-labelledby="tasks">
     <h2 id="tasks">Tasks</h2>
-    <div class="timeline scripted" data-timeline></div>
+    <div class="timeline scripted" data-timeline>${shown.length === 0 ? html`<p class="soft">${none}</p>` : ''}</div>
     <details id="task-table">
       <summary>As a table</summary>
       ${

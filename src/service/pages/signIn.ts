@@ -3,6 +3,7 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { csrf } from 'hono/csrf';
 import { html } from 'hono/html';
+import { SESSION_MS } from '../../runtime/registry.ts';
 import { signIn as startSession, signOut as endSession } from '../access.ts';
 import { page } from './layout.ts';
 import { localPath } from './localPath.ts';
@@ -32,7 +33,7 @@ function form(c: Context<PageEnv>, next: string, refused: boolean): Promise<Resp
     { title: 'Sign in', status: refused ? 401 : 200 },
     html`<div class="sign-in">
       <h1>Sign in</h1>
-      <p>With a token: <code>convergent token create</code> makes one, and says it once.</p>
+      <p>With a token: <code>convergent token</code> makes one, and says it once.</p>
       <form method="post" action="/sign-in">
         <input type="hidden" name="next" value="${next}" />
         <label for="token">Token</label>
@@ -50,7 +51,8 @@ function form(c: Context<PageEnv>, next: string, refused: boolean): Promise<Resp
         <button class="main">Sign in</button>
       </form>
       <p class="soft">
-        The token goes into a session of this browser, which ends after 12 hours. No script can read it.
+        The token goes into a session of this browser, which ends after ${SESSION_MS / 3_600_000} hours. No script can
+        read it.
       </p>
     </div>`,
   );

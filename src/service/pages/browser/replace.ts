@@ -33,8 +33,15 @@ async function replace(): Promise<void> {
   if (!made || !old) return;
   for (const { id } of old.querySelectorAll<HTMLDetailsElement>('details[open]'))
     if (id !== '') made.querySelector(`#${CSS.escape(id)}`)?.setAttribute('open', '');
-  const focused = document.activeElement?.id;
+  const focused = old.contains(document.activeElement) ? keyOf(document.activeElement!) : null;
   old.replaceWith(document.adoptNode(made));
-  if (focused && document.activeElement?.id !== focused)
-    document.querySelector<HTMLElement>(`#${CSS.escape(focused)}`)?.focus({ preventScroll: true });
+  if (focused === null) return;
+  // what had the focus may be gone: then the reader is at the top of the content, not of the page
+  const same = [...made.querySelectorAll<HTMLElement>('a, button, input, select, textarea, summary, [tabindex]')];
+  (same.find((element) => keyOf(element) === focused) ?? made).focus({ preventScroll: true });
+}
+
+// by what an element is told from others of its kind
+function keyOf(element: Element): string {
+  return [element.tagName, element.id, element.getAttribute('href'), element.getAttribute('aria-label')].join(' ');
 }
