@@ -46,6 +46,10 @@ interim.put('/pipelines/:name', async (c) => {
   await requireEngine(c.env.ENGINE_TOKEN, c.req.header('authorization'));
   return c.json(await storePipeline(c.env, c.req.param('name'), pipelinePutSchema.parse(await c.req.json())));
 });
+interim.get('/rows/:id', async (c) => {
+  await requireEngine(c.env.ENGINE_TOKEN, c.req.header('authorization'));
+  return c.json(await runOf(c.env, c.req.param('id')));
+});
 interim.put('/rows/:id', async (c) => {
   await requireEngine(c.env.ENGINE_TOKEN, c.req.header('authorization'));
   const { id, pipeline, changes } = await c.req.json<{ id: string; pipeline: string; changes: object }>();

@@ -15,5 +15,7 @@ import type { PageEnv } from './visitor.ts';
 
 export const pages = new Hono<PageEnv>();
 
+// the report is a file that names no icon
+pages.get('/favicon.ico', (c) => c.body(null, 204, { 'cache-control': 'public, max-age=86400' }));
 pages.get('/', (c) => c.redirect('/runs', 303));
 for (const part of [assets, signIn, runs, run, liveReport, pipelines, pipeline, trust]) pages.route('/', part);

@@ -1,7 +1,6 @@
 /** One pipeline: its history, what it declares, its text, and the form that checks and saves another one. */
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { csrf } from 'hono/csrf';
 import { html } from 'hono/html';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { parseDefinition } from '../../definition/definition.ts';
@@ -15,6 +14,7 @@ import { forBrowsers } from './accept.ts';
 import { historiesOf, historyChart } from './chart.ts';
 import { declared } from './declared.ts';
 import { definitionText } from './definitionText.ts';
+import { ownForm } from './forms.ts';
 import { page } from './layout.ts';
 import type { Html } from './layout.ts';
 import { formKey } from './run.ts';
@@ -22,6 +22,8 @@ import { moment, runTable } from './runTable.ts';
 import { may, requireScope, signInFirst, visitorOf } from './visitor.ts';
 import type { PageEnv, Visitor } from './visitor.ts';
 
+/** A definition as a form sends it: up to three bytes a character, each written as three. */
+const MOST_DEFINITION_BYTES = 9 * MOST_DEFINITION_CHARACTERS + 1024;
 /** Runs in the chart, and in the table beside it. */
 const RUNS_CHARTED = 60;
 const RUNS_LISTED = 8;
@@ -39,14 +41,14 @@ pipeline.get(
 );
 
 // a text is checked as it would be saved, and comes back with what is wrong at its line
-pipeline.post('/pipelines/:name/check', csrf(), async (c) => {
+pipeline.post('/pipelines/:name/check', ownForm(MOST_DEFINITION_BYTES), async (c) => {
   await requireScope(c, 'read');
   const name = c.req.param('name');
   const text = await textOf(c);
   return show(c, name, { text, error: problemOf(text, name) });
 });
 
-pipeline.post('/pipelines/:name/save', csrf(), async (c) => {
+pipeline.post('/pipelines/:name/save', ownForm(MOST_DEFINITION_BYTES), async (c) => {
   await requireScope(c, 'admin');
   const name = c.req.param('name');
   const text = await textOf(c);
@@ -61,7 +63,7 @@ pipeline.post('/pipelines/:name/save', csrf(), async (c) => {
   return c.redirect(`/pipelines/${name}`, 303);
 });
 
-pipeline.post('/pipelines/:name/start', csrf(), async (c) => {
+pipeline.post('/pipelines/:name/start', ownForm(), async (c) => {
   const visitor = await requireScope(c, 'run');
   const { run } = await startRun(c.env, {
     pipeline: await pipelineOf(c.env, c.req.param('name')),

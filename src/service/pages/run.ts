@@ -1,7 +1,6 @@
 /** One run, live: the first look is made here from its record and events; the script goes on from there. */
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { csrf } from 'hono/csrf';
 import { html } from 'hono/html';
 import { progressOf } from '../../runtime/consumer.ts';
 import { pipelineOf } from '../../runtime/pipelines.ts';
@@ -13,6 +12,7 @@ import type { RunRecord } from '../documents.ts';
 import { forBrowsers } from './accept.ts';
 import { follow, nothingYet } from './follow.ts';
 import type { Followed } from './follow.ts';
+import { ownForm } from './forms.ts';
 import { page } from './layout.ts';
 import type { Html } from './layout.ts';
 import { artifacts, facts, log, outcome, stages, tasks, unfinished } from './runParts.ts';
@@ -57,18 +57,18 @@ run.get(
   }),
 );
 
-run.post('/runs/:id/end', csrf(), async (c) => {
+run.post('/runs/:id/end', ownForm(), async (c) => {
   await requireScope(c, 'run');
   const { id } = await cancelRun(c.env, c.req.param('id'));
   return c.redirect(`/runs/${id}`, 303);
 });
-run.post('/runs/:id/try-again', csrf(), async (c) => {
+run.post('/runs/:id/try-again', ownForm(), async (c) => {
   await requireScope(c, 'run');
   const { id } = await retryRun(c.env, c.req.param('id'));
   return c.redirect(`/runs/${id}`, 303);
 });
 // the same pipeline as it is now, with the models that this run's trigger chose
-run.post('/runs/:id/repeat', csrf(), async (c) => {
+run.post('/runs/:id/repeat', ownForm(), async (c) => {
   const visitor = await requireScope(c, 'run');
   const { pipeline, candidates } = await runOf(c.env, c.req.param('id'));
   const { run: made } = await startRun(c.env, {

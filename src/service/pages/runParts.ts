@@ -198,7 +198,7 @@ export function tasks({ tries, state }: Followed, id: string): Html {
   </section>`;
 }
 
-/** The log, oldest line first, scrolled to its end by the script. */
+/** The log, newest line first here and last on the screen, which shows the end of it. */
 export function log({ log }: Followed, id: string): Html {
   return html`<section aria-labelledby="log">
     <div class="line">
@@ -209,6 +209,7 @@ export function log({ log }: Followed, id: string): Html {
     <ol class="log" data-log tabindex="0" aria-label="Log">
       ${log
         .slice(-LINES_SHOWN)
+        .toReversed()
         .map(
           ({ id, time, text, bad }) =>
             html`<li data-event="${id}" ${bad ? html`class="bad"` : ''}>

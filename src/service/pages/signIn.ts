@@ -1,10 +1,10 @@
 /** Signing in with a token, and out. */
 import { Hono } from 'hono';
 import type { Context } from 'hono';
-import { csrf } from 'hono/csrf';
 import { html } from 'hono/html';
 import { SESSION_MS } from '../../runtime/registry.ts';
 import { signIn as startSession, signOut as endSession } from '../access.ts';
+import { ownForm } from './forms.ts';
 import { page } from './layout.ts';
 import { localPath } from './localPath.ts';
 
@@ -14,14 +14,14 @@ export const signIn = new Hono<PageEnv>();
 
 signIn.get('/sign-in', (c) => form(c, localPath(c.req.query('next')), false));
 
-signIn.post('/sign-in', csrf(), async (c) => {
+signIn.post('/sign-in', ownForm(), async (c) => {
   const { token, next } = await c.req.parseBody();
   const path = localPath(typeof next === 'string' ? next : undefined);
   const found = typeof token === 'string' ? await startSession(c, token.trim()) : null;
   return found ? c.redirect(path, 303) : form(c, path, true);
 });
 
-signIn.post('/sign-out', csrf(), async (c) => {
+signIn.post('/sign-out', ownForm(), async (c) => {
   await endSession(c);
   return c.redirect('/sign-in', 303);
 });

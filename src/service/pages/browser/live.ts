@@ -12,6 +12,8 @@ const TYPES = ['state', 'stage', 'tasks', 'task', 'layer'] as const;
 const DRAWN_EVERY_MS = 200;
 /** Notices come after the end; then nobody needs the connection. */
 const QUIET_AFTER_END_MS = 30_000;
+/** After the service refused, such as while it starts. */
+const REFUSED_AGAIN_MS = 3_000;
 
 const page = (): HTMLElement | null => document.querySelector<HTMLElement>('main [data-live]');
 
@@ -22,7 +24,7 @@ export function followRun(): void {
   const run = nothingYet();
   let drawing: number | undefined;
   let quiet: number | undefined;
-  const source = new EventSource(`/runs/${id}/events`);
+  let source: EventSource;
   const draw = (): void => {
     drawing = undefined;
     // until the page's own last event is there, the page knows more than this
@@ -42,12 +44,21 @@ export function followRun(): void {
     if (run.state !== 'queued' && run.state !== 'running')
       quiet = window.setTimeout(() => source.close(), QUIET_AFTER_END_MS);
   };
-  for (const type of TYPES)
-    source.addEventListener(type, (message) => take(JSON.parse((message as MessageEvent<string>).data) as RunEvent));
+  const open = (): void => {
+    source = new EventSource(`/runs/${id}/events`);
+    for (const type of TYPES)
+      source.addEventListener(type, (message) => take(JSON.parse((message as MessageEvent<string>).data) as RunEvent));
+    source.addEventListener('error', () => {
+      // a lost connection comes back by itself; one that was refused does not, and the page says why
+      if (source.readyState !== EventSource.CLOSED) return;
+      void replaceMain();
+      window.setTimeout(open, REFUSED_AGAIN_MS);
+    });
+  };
+  open();
   document.addEventListener('click', (event) => {
     if (event.target instanceof Element && event.target.matches('[data-pause]')) pause(event.target, run);
   });
-  endLog();
 }
 
 // on the page of the report, every layer changes the page
@@ -92,7 +103,7 @@ function showLog(run: Followed): void {
     }
     return;
   }
-  const shown = Number((list.lastElementChild as HTMLElement | null)?.dataset.event ?? 0);
+  const shown = Number((list.firstElementChild as HTMLElement | null)?.dataset.event ?? 0);
   for (const { id, time, text, bad } of run.log.slice(-MOST_LINES)) {
     if (id <= shown) continue;
     const item = document.createElement('li');
@@ -104,10 +115,9 @@ function showLog(run: Followed): void {
     const what = document.createElement('span');
     what.textContent = text;
     item.append(when, ' ', what);
-    list.append(item);
+    list.prepend(item);
   }
-  while (list.childElementCount > MOST_LINES) list.firstElementChild!.remove();
-  endLog();
+  while (list.childElementCount > MOST_LINES) list.lastElementChild!.remove();
 }
 
 function pause(button: Element, run: Followed): void {
@@ -115,11 +125,6 @@ function pause(button: Element, run: Followed): void {
   button.setAttribute('aria-pressed', String(paused));
   button.textContent = paused ? 'Go on' : 'Pause';
   if (!paused) showLog(run);
-}
-
-function endLog(): void {
-  const list = document.querySelector('[data-log]');
-  if (list && !paused) list.scrollTop = list.scrollHeight;
 }
 
 function say(text: string): void {

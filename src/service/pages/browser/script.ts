@@ -13,7 +13,9 @@ document.documentElement.classList.add('scripts');
 followRun();
 setInterval(tick, TICK_MS);
 setInterval(() => {
-  if (document.querySelector('[data-refresh]') && !document.hidden) void replaceMain();
+  // nobody's choice in a form is taken away
+  if (document.querySelector('[data-refresh]') && !document.hidden && !document.querySelector('main form:focus-within'))
+    void replaceMain();
 }, REFRESH_MS);
 document.addEventListener('click', (event) => {
   const button = event.target instanceof Element ? event.target.closest<HTMLElement>('[data-copy]') : null;
