@@ -1,9 +1,10 @@
 /** The OpenAPI document as a page to read: every route with its fields and answers, and what each code means. */
 import type { Context } from 'hono';
-import { html, raw } from 'hono/html';
+import { html } from 'hono/html';
 import { CODES } from '../../errors.ts';
 import type { ServiceEnv } from '../access.ts';
 import type { openApiDocument } from '../openapi.ts';
+import { page } from './layout.ts';
 
 type Document = ReturnType<typeof openApiDocument>;
 type Html = ReturnType<typeof html>;
@@ -74,7 +75,7 @@ export async function docsPage(c: Context<ServiceEnv>, document: Document): Prom
         )}
       </tbody>
     </table>`;
-  return c.html(wrapped('API', await body));
+  return page(c, { title: 'API' }, body);
 }
 
 function operationHtml({ method, path, operation }: { method: string; path: string; operation: Operation }): Html {
@@ -169,19 +170,4 @@ function typeHtml(schema: Schema | undefined): Html {
 
 function joined(parts: Html[]): Html {
   return html`${parts.map((part, index) => (index === 0 ? part : html` | ${part}`))}`;
-}
-
-function wrapped(title: string, body: unknown): string {
-  return `<!doctype html>${String(
-    html`<html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title} · Convergent</title>
-      </head>
-      <body>
-        <main>${raw(String(body))}</main>
-      </body>
-    </html>`,
-  )}`;
 }
