@@ -46,28 +46,6 @@ interim.put('/pipelines/:name', async (c) => {
   await requireEngine(c.env.ENGINE_TOKEN, c.req.header('authorization'));
   return c.json(await storePipeline(c.env, c.req.param('name'), pipelinePutSchema.parse(await c.req.json())));
 });
-interim.get('/rows/:id', async (c) => {
-  await requireEngine(c.env.ENGINE_TOKEN, c.req.header('authorization'));
-  return c.json(await runOf(c.env, c.req.param('id')));
-});
-interim.put('/rows/:id', async (c) => {
-  await requireEngine(c.env.ENGINE_TOKEN, c.req.header('authorization'));
-  const { id, pipeline, changes } = await c.req.json<{ id: string; pipeline: string; changes: object }>();
-  await registryOf(c.env).createRun(
-    {
-      id,
-      pipeline,
-      revision: null,
-      plan: null,
-      trigger: { kind: 'webhook', delivery: 'msg_2KWPBgLlAfxdpx2AI54pPJ85f4W', by: 'acme/net' },
-      candidates: {},
-      parameters: '{}',
-    },
-    null,
-  );
-  return c.json(await registryOf(c.env).updateRun(id, 1, changes));
-});
-
 async function requireEngine(token: string | undefined, header: string | undefined): Promise<void> {
   if (token === undefined || !(await bearerIs(header, token)))
     throw new PipelineError('unauthorized', 'expected the engine token');
