@@ -5,6 +5,7 @@ import { CODES, PipelineError } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import { page } from './layout.ts';
 import { fault } from './runParts.ts';
+import { visitorOf } from './visitor.ts';
 import type { PageEnv } from './visitor.ts';
 
 const TITLES: Partial<Record<ErrorCode, string>> = {
@@ -16,7 +17,9 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
 };
 
 /** An error as a page, with its status. What an unexpected one says is for the log alone. */
-export function errorPage(c: Context<PageEnv>, error: PipelineError): Promise<Response> {
+export async function errorPage(c: Context<PageEnv>, error: PipelineError): Promise<Response> {
+  // what is wrong may be who asks: the page is made for nobody then
+  await visitorOf(c).catch(() => c.set('visitor', null));
   const { http } = CODES[error.code];
   const title = TITLES[error.code] ?? (http >= 500 ? 'Something went wrong' : 'That did not work');
   const told =

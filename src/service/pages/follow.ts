@@ -134,7 +134,10 @@ export function stagesOf(run: Followed, known: { planned: boolean; gated: boolea
     ended,
     rows.findLastIndex(({ state }) => state !== 'waiting'),
   );
-  for (const entry of rows.slice(0, begun)) entry.state = 'done';
+  for (const entry of rows.slice(0, begun)) {
+    // but for networks, which are fetched and inspected one after the other
+    if (entry.state !== 'running' || begun >= STAGES.indexOf('plan')) entry.state = 'done';
+  }
   if (run.state === 'done') {
     row('gate').state = run.told.gate || known.gated ? 'done' : 'none';
     if (!run.told.notify) row('notify').state = 'none';

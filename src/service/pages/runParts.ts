@@ -5,10 +5,10 @@ import type { RunRecord } from '../documents.ts';
 import { bytesText, clockText, durationText, leftText } from './amounts.ts';
 import { badge, runBadge } from './badge.ts';
 import { secondsLeftOf, stagesOf } from './follow.ts';
-import type { Followed, StageState } from './follow.ts';
+import type { Followed } from './follow.ts';
 import type { Html } from './layout.ts';
 import { moment, tookText, triggerText } from './runTable.ts';
-import { STAGE_MARKS } from './stageMarks.ts';
+import { shareOf, STAGE_MARKS } from './stageMarks.ts';
 
 /** Lines and tasks of the first look; the script shows more. */
 const LINES_SHOWN = 200;
@@ -131,19 +131,13 @@ export function stages(followed: Followed, run: RunRecord): Html {
           html`<li data-stage="${name}" data-state="${state}">
             <span class="mark" aria-hidden="true">${STAGE_MARKS[state].mark}</span>
             <span class="name">${name}</span>
-            <progress aria-label="${name}" max="1" value="${shareOf(state, done, total)}"></progress>
+            <progress aria-label="${name}" max="1" value="${shareOf({ state, done, total })}"></progress>
             <span class="count">${total === null ? STAGE_MARKS[state].word : `${done} / ${total}`}</span>
             <span class="text">${text}</span>
           </li>`,
       )}
     </ol>
   </section>`;
-}
-
-/** How much of a stage is done, 0 … 1. */
-export function shareOf(state: StageState, done: number, total: number | null): number {
-  if (total !== null && total > 0) return done / total;
-  return state === 'done' ? 1 : 0;
 }
 
 /** The place of the drawing, which the script fills, and the same as a table. */

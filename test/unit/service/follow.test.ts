@@ -109,6 +109,18 @@ describe('stagesOf', () => {
     expect(statesOf(run)).toMatchObject({ fetch: 'done', inspect: 'running', plan: 'waiting' });
   });
 
+  it('shows the second network being fetched when the first is inspected', () => {
+    const told = (stage: 'fetch' | 'inspect' | 'plan', done: boolean): NewRunEvent => ({
+      type: 'stage',
+      stage,
+      done,
+      text: '',
+    });
+    const events = [state('running'), told('fetch', true), told('inspect', true), told('fetch', false)];
+    expect(statesOf(followed(events))).toMatchObject({ fetch: 'running', inspect: 'done', plan: 'waiting' });
+    expect(statesOf(followed([...events, told('plan', false)]))).toMatchObject({ fetch: 'done', plan: 'running' });
+  });
+
   it('says where a run failed or was stopped', () => {
     expect(statesOf(followed([state('running'), tasks(0, 3), state('failed')]))).toMatchObject({
       plan: 'done',

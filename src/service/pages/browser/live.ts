@@ -3,7 +3,7 @@ import type { RunEvent } from '../../documents.ts';
 import { clockText, leftText } from '../amounts.ts';
 import { follow, MOST_LINES, nothingYet, secondsLeftOf, stagesOf } from '../follow.ts';
 import type { Followed } from '../follow.ts';
-import { STAGE_MARKS } from '../stageMarks.ts';
+import { shareOf, STAGE_MARKS } from '../stageMarks.ts';
 import { replaceMain } from './replace.ts';
 import { drawTimeline } from './timeline.ts';
 
@@ -80,10 +80,9 @@ function showStages(run: Followed): void {
     const item = document.querySelector<HTMLElement>(`[data-stage="${row.name}"]`);
     if (!item) continue;
     const { mark, word } = STAGE_MARKS[row.state];
-    const share = row.total !== null && row.total > 0 ? row.done / row.total : row.state === 'done' ? 1 : 0;
     item.dataset.state = row.state;
     item.querySelector('.mark')!.textContent = mark;
-    item.querySelector('progress')!.value = share;
+    item.querySelector('progress')!.value = shareOf(row);
     item.querySelector('.count')!.textContent = row.total === null ? word : `${row.done} / ${row.total}`;
     item.querySelector('.text')!.textContent = row.text;
   }
