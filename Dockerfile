@@ -28,6 +28,7 @@ COPY --from=build /app/node_modules/zod node_modules/zod
 COPY --from=build /app/package.json package.json
 COPY --from=build /app/dist/compute.js dist/compute.js
 COPY --from=build /app/dist/child.js dist/child.js
+COPY --from=build /app/dist/samples.wasm dist/samples.wasm
 RUN mkdir -p /var/cache/convergent && chown node:node /var/cache/convergent
 USER node
 EXPOSE 8080

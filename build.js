@@ -1,5 +1,5 @@
-// Builds dist/: the command line (cli.js), the compute server (compute.js, child.js), the Worker (worker.js and its
-// wasm) and the report's page script.
+// Builds dist/: the command line (cli.js), the compute server (compute.js, child.js), the Worker (worker.js), their wasm
+// (ONNX Runtime's, and the kernel of samples), and the report's page script.
 // Each kind of task has its own code hash, taken from its own minified bundle, so that a change of the
 // page or of the command line leaves every stored task valid.
 import { createHash } from 'node:crypto';
@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
+import wabt from 'wabt';
 
 const ROOT = import.meta.dirname;
 const WASM = 'ort-wasm-simd-threaded.wasm';
@@ -22,9 +23,17 @@ const NODE_ENTRIES = {
 // the page is built first, and becomes a text in the Worker
 const PAGE_SCRIPT = 'dist/page.iife';
 
-const wasmBesideBundle = {
+/** The kernel that copies activations into samples: its text, and its file beside the bundles. */
+const KERNEL_TEXT = 'src/accumulate/samples.wat';
+const KERNEL = 'samples.wasm';
+
+/** What a Worker imports as compiled modules, since it may not compile any. */
+export const wasmBesideBundle = {
   name: 'wasm-beside-the-bundle',
-  setup: (bundle) => bundle.onResolve({ filter: /\.wasm$/ }, () => ({ path: `./${WASM}`, external: true })),
+  setup: (bundle) => {
+    bundle.onResolve({ filter: /\.wasm$/ }, () => ({ path: `./${WASM}`, external: true }));
+    bundle.onResolve({ filter: /\.wat$/ }, () => ({ path: `./${KERNEL}`, external: true }));
+  },
 };
 const workerOptions = {
   absWorkingDir: ROOT,
@@ -40,6 +49,19 @@ const workerOptions = {
   logLevel: 'warning',
 };
 
+/** The bytes of the kernel's module. */
+export async function assembleKernel() {
+  const assembler = await wabt();
+  // a copy: it reads all of a view's buffer
+  const text = new Uint8Array(readFileSync(join(ROOT, KERNEL_TEXT)));
+  const parsed = assembler.parseWat(KERNEL_TEXT, text, { simd: true });
+  try {
+    return new Uint8Array(parsed.toBinary({}).buffer);
+  } finally {
+    parsed.destroy();
+  }
+}
+
 /**
  * Builds everything into `out`, with `workerEntry` as the Worker: tests put a Worker of their own around ours.
  * @param {string} out folder, absolute
@@ -53,12 +75,13 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
   // the runtime's options count as code; its own version stands in the key beside the hash
   const isolate = [await bundleOf('src/onnx/wasm.ts'), readFileSync(wasmPath)];
   const native = [await bundleOf('src/compute/native.ts')];
-  const activate = await bundleOf('src/accumulate/accumulate.ts');
+  const kernel = await assembleKernel();
+  const activate = [await bundleOf('src/accumulate/accumulate.ts'), kernel];
   const reduce = await bundleOf('src/reduce/reduce.ts');
   const codeHashes = {
-    isolate: { activate: hashOf(activate, ...isolate), reduce: hashOf(reduce, ...isolate) },
-    native: { activate: hashOf(activate, ...native), reduce: hashOf(reduce, ...native) },
-    inspect: hashOf(await bundleOf('src/inspect/inspect.ts'), ...isolate),
+    isolate: { activate: hashOf(...activate, ...isolate), reduce: hashOf(reduce, ...isolate) },
+    native: { activate: hashOf(...activate, ...native), reduce: hashOf(reduce, ...native) },
+    inspect: hashOf(await bundleOf('src/inspect/inspect.ts'), ...isolate, ...native),
   };
   const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
   const page = await build({
@@ -81,6 +104,7 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
     define: { ...define, ...workerDefine },
   });
   copyFileSync(wasmPath, join(out, WASM));
+  writeFileSync(join(out, KERNEL), kernel);
   // what runs under Node: the command line, the compute server, and its child processes
   for (const [entry, file] of Object.entries(NODE_ENTRIES)) {
     await build({

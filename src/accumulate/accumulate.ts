@@ -17,6 +17,7 @@ import type { LayerPart } from './partial.ts';
 import { meansMembers } from './pilot.ts';
 import type { ProvisionalMeans } from './pilot.ts';
 import { emptyRows, fillRows } from './rows.ts';
+import type { SampleMemory } from './sampleMemory.ts';
 import { LayerSamples } from './samples.ts';
 import type { TakeSamples } from './samples.ts';
 
@@ -36,9 +37,11 @@ export async function runPilotTask(
   plan: Plan,
   task: ActivationTask,
   networks: OpenNetworks,
+  memory: SampleMemory,
   source: ProbeRows,
 ): Promise<NpzMembers> {
   const { layers, provider } = plan.sets[task.set]!;
+  memory.reset();
   const all = layers.map((layer) => {
     const units = unitsInSet(plan, task.set, layer);
     const sum = new Float64Array(units.offsets.at(-1)!);
@@ -55,7 +58,7 @@ export async function runPilotTask(
     const planned = plan.layers[layer]!;
     const capacity = productSamples(provider, rowsOf(task.ranges) * planned.positions);
     const means = new Float32Array(sum.length);
-    const samples = new LayerSamples(planned, units, means, capacity, take);
+    const samples = new LayerSamples(planned, units, means, capacity, memory, take);
     return { layer, units, sum, samples };
   });
   await feed(plan, task, networks, source, all);
@@ -76,10 +79,12 @@ export async function runActivationTask(
   task: ActivationTask,
   networks: OpenNetworks,
   product: ProductSession,
+  memory: SampleMemory,
   means: ProvisionalMeans,
   source: ProbeRows,
 ): Promise<NpzMembers> {
   const { layers, provider } = plan.sets[task.set]!;
+  memory.reset();
   const rows = rowsOf(task.ranges);
   const all = layers.map((layer) => {
     const planned = plan.layers[layer]!;
@@ -101,7 +106,7 @@ export async function runActivationTask(
     };
     const joined = joinedMeans(units, means.byLayer.get(layer)!);
     const capacity = productSamples(provider, count);
-    const samples = new LayerSamples(planned, units, joined, capacity, take);
+    const samples = new LayerSamples(planned, units, joined, capacity, memory, take);
     return { layer, units, count, moments, kept, samples };
   });
   await feed(plan, task, networks, source, all);
@@ -110,7 +115,8 @@ export async function runActivationTask(
       const split = <T>(values: { subarray(start: number, end: number): T }): Map<number, T> =>
         new Map(units.networks.map((n, at) => [n, values.subarray(units.offsets[at]!, units.offsets[at + 1]!)]));
       const byNetwork = kept && new Map(units.networks.map((network, at) => [network, kept[at]!]));
-      return [layer, { samples: count, min: split(samples.min), max: split(samples.max), moments, rows: byNetwork }];
+      const { min, max } = samples.extremes();
+      return [layer, { samples: count, min: split(min), max: split(max), moments, rows: byNetwork }];
     }),
   );
   return partialMembers({ rows, meansHash: means.hash, layers: parts });

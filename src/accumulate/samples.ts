@@ -2,16 +2,19 @@
  * From taps to samples: copies one layer's activations unit by unit into a buffer [(C + 1) × capacity], shifted by the
  * provisional means, with a row of ones below, and hands it on whenever it is full, so that a product has a long inner
  * dimension however few positions a layer has. Keeps each unit's smallest and largest activation. One pass over the
- * values: the same in ONNX operators (Transpose, Sub, Concat, Pad, ReduceMin, ReduceMax) took three times as long.
+ * values, in a kernel of our own (samples.wat): scalar JavaScript took three to five times as long, ONNX operators
+ * (Transpose, Sub, Concat, Pad, ReduceMin, ReduceMax) nine times.
  */
 import type { TapBatch } from '../activate/activate.ts';
 import { PipelineError } from '../errors.ts';
 import type { FloatTensor } from '../onnx/session.ts';
 import type { PlannedLayer } from '../plan/layers.ts';
+import { SLAB_VALUES } from '../plan/work.ts';
+import type { SampleMemory } from './sampleMemory.ts';
 import type { LayerUnits } from './moments.ts';
 
-/** Units whose values are copied side by side where they lie next to each other: one cache line of float32. */
-const UNITS_AT_ONCE = 16;
+/** Float32 values of a cache line. */
+const LINE_VALUES = 16;
 
 /** Takes samples [(C + 1) × k], the last row ones; they are used before it returns. */
 export type TakeSamples = (y: Float32Array, k: number) => Promise<void>;
@@ -19,33 +22,50 @@ export type TakeSamples = (y: Float32Array, k: number) => Promise<void>;
 export class LayerSamples {
   readonly #layer: PlannedLayer;
   readonly #units: LayerUnits;
-  readonly #means: Float32Array;
-  readonly #readers: readonly TapReader[];
+  readonly #layouts: readonly TapLayout[];
   readonly #capacity: number;
   readonly #take: TakeSamples;
-  readonly #buffer: Float32Array<ArrayBuffer>;
-  /** By unit of all networks: unshifted, float32 [C]. */
-  readonly min: Float32Array;
-  readonly max: Float32Array;
+  readonly #memory: SampleMemory;
+  // addresses: [(C + 1) × capacity], and of the units' means, minima and maxima [C]
+  readonly #buffer: number;
+  readonly #means: number;
+  readonly #min: number;
+  readonly #max: number;
   #filled = 0;
   // which row of the probe data samples from `first` on are of
   #origins: { first: number; row: number }[] = [];
 
   /**
    * @param means float32 [C]
-   * @param capacity samples that are handed on at a time; the last may be fewer
+   * @param capacity samples that are handed on at a time, at most SLAB_VALUES; the last may be fewer
+   * @param memory where they stand; nothing more may be allocated in it while samples are taken
    */
-  constructor(layer: PlannedLayer, units: LayerUnits, means: Float32Array, capacity: number, take: TakeSamples) {
+  constructor(
+    layer: PlannedLayer,
+    units: LayerUnits,
+    means: Float32Array,
+    capacity: number,
+    memory: SampleMemory,
+    take: TakeSamples,
+  ) {
     const total = units.offsets.at(-1)!;
     this.#layer = layer;
     this.#units = units;
-    this.#means = means;
-    this.#readers = units.networks.map((network) => tapReader(layer, network));
+    this.#layouts = units.networks.map((network) => tapLayout(layer, network));
     this.#capacity = capacity;
     this.#take = take;
-    this.#buffer = new Float32Array((total + 1) * capacity);
-    this.min = new Float32Array(total).fill(Infinity);
-    this.max = new Float32Array(total).fill(-Infinity);
+    this.#memory = memory;
+    this.#buffer = memory.allocate((total + 1) * capacity);
+    [this.#means, this.#min, this.#max] = [memory.allocate(total), memory.allocate(total), memory.allocate(total)];
+    memory.floats(this.#means, total).set(means);
+    memory.floats(this.#min, total).fill(Infinity);
+    memory.floats(this.#max, total).fill(-Infinity);
+  }
+
+  /** The least and the greatest activation by unit of all networks: unshifted, float32 [C]. The caller owns them. */
+  extremes(): { min: Float32Array; max: Float32Array } {
+    const total = this.#units.offsets.at(-1)!;
+    return { min: this.#memory.floats(this.#min, total).slice(), max: this.#memory.floats(this.#max, total).slice() };
   }
 
   /** Takes all samples of a batch; `taps` by network of the layer's units. */
@@ -68,9 +88,11 @@ export class LayerSamples {
   async end(): Promise<void> {
     const filled = this.#filled;
     if (filled === 0) return;
+    const total = this.#units.offsets.at(-1)!;
+    const buffer = this.#memory.floats(this.#buffer, total * this.#capacity);
     // rows closed up, front to back, so that none is overwritten before it is moved
-    for (let unit = 1; unit < this.#means.length; unit++) {
-      this.#buffer.copyWithin(unit * filled, unit * this.#capacity, unit * this.#capacity + filled);
+    for (let unit = 1; unit < total; unit++) {
+      buffer.copyWithin(unit * filled, unit * this.#capacity, unit * this.#capacity + filled);
     }
     await this.#handOn();
   }
@@ -80,8 +102,9 @@ export class LayerSamples {
    * @throws not-finite with the network and row
    */
   requireFinite(y: Float32Array, k: number, networks: readonly { name: string }[]): void {
-    const at = y.findIndex((value) => !Number.isFinite(value));
-    if (at < 0) return;
+    let at = 0;
+    while (at < y.length && Number.isFinite(y[at])) at++;
+    if (at === y.length) return;
     const unit = Math.floor(at / k);
     const own = this.#units.offsets.findLastIndex((offset) => offset <= unit);
     const { row } = this.#origins.findLast(({ first }) => first <= at - unit * k)!;
@@ -93,97 +116,106 @@ export class LayerSamples {
   }
 
   async #handOn(): Promise<void> {
-    const [k, units] = [this.#filled, this.#means.length];
+    const [k, total] = [this.#filled, this.#units.offsets.at(-1)!];
     this.#filled = 0;
-    this.#buffer.fill(1, units * k, (units + 1) * k);
-    await this.#take(this.#buffer.subarray(0, (units + 1) * k), k);
+    const y = this.#memory.floats(this.#buffer, (total + 1) * k);
+    y.fill(1, total * k);
+    await this.#take(y, k);
     this.#origins = [];
   }
 
-  // samples [from, to) of a batch of one network, to the buffer's free columns
+  // samples [from, to) of a batch of one network, to the buffer's free columns: by way of a slab, as many whole blocks
+  // as it holds, or as many units of one
   #copy(at: number, data: Float32Array, from: number, to: number): void {
-    const { contiguous } = this.#readers[at]!;
-    const [first, last] = [this.#units.offsets[at]!, this.#units.offsets[at + 1]!];
-    for (let unit = first; unit < last; unit += contiguous ? 1 : UNITS_AT_ONCE) {
-      if (contiguous) this.#copyUnit(at, data, unit, from, to);
-      else this.#copyUnits(at, data, unit, Math.min(last, unit + UNITS_AT_ONCE), from, to);
-    }
-  }
-
-  // positions lie side by side: run after run
-  #copyUnit(at: number, data: Float32Array, unit: number, from: number, to: number): void {
-    const { offsets, rowSize, unitStride } = this.#readers[at]!;
-    const { positions } = this.#layer;
-    const buffer = this.#buffer;
-    const mean = this.#means[unit]!;
-    const start = (unit - this.#units.offsets[at]!) * unitStride + offsets[0]!;
-    let target = unit * this.#capacity + this.#filled;
-    let low = this.min[unit]!;
-    let high = this.max[unit]!;
+    const { kernel, slab } = this.#memory;
+    const { units, run, picked, blockValues } = this.#layouts[at]!;
+    const into = this.#memory.floats(slab, SLAB_VALUES);
+    const rowBytes = 4 * this.#capacity;
+    const firstUnit = this.#units.offsets[at]!;
     for (let sample = from; sample < to;) {
-      const row = Math.floor(sample / positions);
-      const position = sample - row * positions;
-      const run = Math.min(to - sample, positions - position);
-      const source = row * rowSize + start + position;
-      const end = source + run;
-      const shift = target - source;
-      for (let i = source; i < end; i++) {
-        const value = data[i]!;
-        low = value < low ? value : low;
-        high = value > high ? value : high;
-        buffer[shift + i] = value - mean;
+      const block = Math.floor(sample / run);
+      const first = sample - block * run;
+      const count = Math.min(to - sample, run - first);
+      const blocks = picked === null && count === run ? this.#wholeBlocks(at, sample - from, to - from) : 0;
+      const column = this.#buffer + 4 * (this.#filled + sample - from);
+      const placesOf = (unit: number): [number, number, number, number, number] => [
+        column + unit * rowBytes,
+        rowBytes,
+        this.#means + 4 * unit,
+        this.#min + 4 * unit,
+        this.#max + 4 * unit,
+      ];
+      if (blocks > 0) {
+        into.set(data.subarray(block * blockValues, (block + blocks) * blockValues));
+        if (run === 1) kernel.copyTransposed(slab, blocks, units, ...placesOf(firstUnit));
+        else kernel.copyRuns(slab, blocks, units, run, ...placesOf(firstUnit));
+        sample += blocks * run;
+        continue;
       }
-      target += run;
-      sample += run;
+      const atOnce = Math.floor(SLAB_VALUES / count);
+      for (let unit = 0; unit < units; unit += atOnce) {
+        const own = Math.min(atOnce, units - unit);
+        gather(data, this.#layouts[at]!, block, unit, own, first, count, into);
+        kernel.copyRuns(slab, 1, own, count, ...placesOf(firstUnit + unit));
+      }
+      sample += count;
     }
-    this.min[unit] = low;
-    this.max[unit] = high;
   }
 
-  // units lie side by side, or positions are picked: a few units of every sample
-  #copyUnits(at: number, data: Float32Array, first: number, last: number, from: number, to: number): void {
-    const { offsets, rowSize, unitStride } = this.#readers[at]!;
-    const { positions } = this.#layer;
-    const { min, max } = this;
-    const means = this.#means;
-    const buffer = this.#buffer;
-    const capacity = this.#capacity;
-    const start = (first - this.#units.offsets[at]!) * unitStride;
-    let target = this.#filled;
-    for (let sample = from; sample < to; sample++, target++) {
-      const row = Math.floor(sample / positions);
-      let source = row * rowSize + offsets[sample - row * positions]! + start;
-      for (let unit = first; unit < last; unit++, source += unitStride) {
-        const value = data[source]!;
-        if (value < min[unit]!) min[unit] = value;
-        if (value > max[unit]!) max[unit] = value;
-        buffer[target + unit * capacity] = value - means[unit]!;
-      }
-    }
+  // blocks that a slab holds, of samples [done, count); single samples end where a cache line of the buffer does
+  #wholeBlocks(at: number, done: number, count: number): number {
+    const { run, blockValues } = this.#layouts[at]!;
+    const most = Math.floor(SLAB_VALUES / blockValues);
+    const left = Math.floor((count - done) / run);
+    if (left <= most || run > 1 || most < LINE_VALUES) return Math.min(left, most);
+    return most - ((this.#filled + done + most) % LINE_VALUES);
   }
 }
 
-/** Where a sample (row, position) of a unit stands in one network's tap, whose axes are [row, …, unit, …]. */
-interface TapReader {
-  /** Distance of neighbouring units, and of rows. */
+/** How the samples of one network's tap stand in it, whose axes are [row, …, unit, …]: in blocks, one after another. */
+interface TapLayout {
+  units: number;
+  /** Samples of a block. */
+  run: number;
+  blockValues: number;
+  /** Distance of neighbouring units. */
   unitStride: number;
-  rowSize: number;
-  /** Offset of each position used, in order. */
-  offsets: Int32Array;
-  /** Whether the positions used lie side by side, and more than one. */
-  contiguous: boolean;
+  /** Offset of each sample in a block; null: they are a block [units × run]. */
+  picked: Int32Array | null;
 }
 
-function tapReader(layer: PlannedLayer, network: number): TapReader {
+function tapLayout(layer: PlannedLayer, network: number): TapLayout {
   const { unitAxis, units } = layer.taps[network]!;
   const length = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
   const outer = length(layer.positionShape.slice(0, unitAxis - 1));
   const inner = length(layer.positionShape.slice(unitAxis - 1));
-  const used = layer.sampled ?? Array.from({ length: outer * inner }, (_, i) => i);
-  const offsets = Int32Array.from(used, (position) => {
+  if (layer.sampled === null) return { units, run: inner, blockValues: units * inner, unitStride: inner, picked: null };
+  const picked = Int32Array.from(layer.sampled, (position) => {
     const before = Math.floor(position / inner);
     return before * units * inner + (position - before * inner);
   });
-  const contiguous = offsets.length > 1 && offsets.every((offset, i) => offset === offsets[0]! + i);
-  return { unitStride: inner, rowSize: units * outer * inner, offsets, contiguous };
+  return { units, run: picked.length, blockValues: units * outer * inner, unitStride: inner, picked };
+}
+
+// samples [first, first + count) of a block, of some units, to [units × count]
+function gather(
+  data: Float32Array,
+  { picked, blockValues, unitStride }: TapLayout,
+  block: number,
+  firstUnit: number,
+  units: number,
+  first: number,
+  count: number,
+  into: Float32Array,
+): void {
+  const start = block * blockValues + firstUnit * unitStride;
+  if (picked === null && count === unitStride) {
+    into.set(data.subarray(start, start + units * count));
+    return;
+  }
+  for (let unit = 0; unit < units; unit++) {
+    const own = start + unit * unitStride;
+    if (picked === null) into.set(data.subarray(own + first, own + first + count), unit * count);
+    else for (let i = 0; i < count; i++) into[unit * count + i] = data[own + picked[first + i]!]!;
+  }
 }

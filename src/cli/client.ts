@@ -15,7 +15,7 @@ import { plannedKinds } from '../runtime/eta.ts';
 const POLL_MS = 150;
 const MOST_POLL_MS = 2_000;
 
-/** Files of a result that are fetched together. */
+/** Inputs that are sent together, and files of a result that are fetched together. */
 const FILES_AT_ONCE = 8;
 const SMALL_FILE_BYTES = 2 ** 20;
 
@@ -38,15 +38,19 @@ export async function storeInputs(engine: Engine, { plan, modelPaths, probe, ext
     if (!(await absent(sha256, sizeBytes))) return;
     await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(path)) as ReadableStream, sizeBytes);
   };
-  for (const [index, { modelSha256 }] of plan.networks.entries()) {
-    await putFile(modelPaths[index]!, modelSha256, statSync(modelPaths[index]!).size);
-  }
   const data = { path: probe.path, ...plan.data, chunkHashes: probe.chunkHashes };
-  for (const { path, sha256, sizeBytes, chunkHashes } of [data, ...external]) {
-    if (await absent(`${sha256}.chunks`, chunkHashes.length))
-      await put(`/inputs/${sha256}/chunks`, chunkHashes, chunkHashes.length);
-    await putFile(path, sha256, sizeBytes);
-  }
+  const sending = [
+    ...plan.networks.map(({ modelSha256 }, index) => async () => {
+      await putFile(modelPaths[index]!, modelSha256, statSync(modelPaths[index]!).size);
+    }),
+    ...[data, ...external].map(({ path, sha256, sizeBytes, chunkHashes }) => async () => {
+      if (await absent(`${sha256}.chunks`, chunkHashes.length))
+        await put(`/inputs/${sha256}/chunks`, chunkHashes, chunkHashes.length);
+      await putFile(path, sha256, sizeBytes);
+    }),
+  ];
+  for (let at = 0; at < sending.length; at += FILES_AT_ONCE)
+    await Promise.all(sending.slice(at, at + FILES_AT_ONCE).map((send) => send()));
 }
 
 /** Follows an attempt to its end; `soFar` learns of tasks as they finish. */
@@ -75,7 +79,9 @@ export async function follow(
     if (begun) display.update(status.progress, planned);
     if (status.status !== 'running') return status;
     const elapsed = performance.now() - begunAt;
-    await sleep(Math.min(MOST_POLL_MS, POLL_MS + elapsed / 50), undefined, { signal });
+    // the report is short however long the run was
+    const reporting = begun && status.progress.done + (reused ?? 0) >= plan.tasks.length;
+    await sleep(reporting ? POLL_MS : Math.min(MOST_POLL_MS, POLL_MS + elapsed / 50), undefined, { signal });
   }
 }
 

@@ -2,13 +2,12 @@
  * The local engine: the same Worker that is deployed, in miniflare, with its bucket, queue, workflow and
  * Durable Object persisted in the state folder.
  */
-import { randomBytes } from 'node:crypto';
 import { createWriteStream, readFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { Log, LogLevel, Miniflare } from 'miniflare';
-import { startCompute } from '../compute/server.ts';
-import type { ComputeServer } from '../compute/server.ts';
+import type { Miniflare } from 'miniflare';
 import { PipelineError } from '../errors.ts';
 import {
   BUCKET,
@@ -21,24 +20,28 @@ import {
 } from '../runtime/names.ts';
 import type { Problem } from '../service/documents.ts';
 import { fromProblem } from '../service/problems.ts';
+import type { NativeCompute } from './native.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
 const WASM = 'ort-wasm-simd-threaded.wasm';
+const KERNEL = 'samples.wasm';
+/** A WebAssembly module without content: magic and version. */
+const NO_CODE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 /** Messages of one local batch where tasks run natively. */
 const NATIVE_BATCH = 100;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** What the engine is started for. */
 export interface EngineOptions {
-  /** Whether the compute server is started and bound, where its runtime loads. */
-  native: boolean;
+  /** The compute server that is bound, and closed with the engine; null: tasks run in the Worker. */
+  compute: Promise<NativeCompute | null>;
+  /** Whether the Worker inspects networks itself, as the service does. */
+  inspects?: boolean;
   /** File of the Worker in `dist`. */
   worker?: string;
 }
 
 export interface Engine {
-  /** Name and version of the native runtime; null where there is none. */
-  native: string | null;
   /** Sends a request to the Worker. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
@@ -62,41 +65,26 @@ export interface EngineRequest {
 export async function startEngine(
   statePath: string,
   dist: string,
-  { native, worker = 'worker.js' }: EngineOptions,
+  { compute: starting, inspects = false, worker = 'worker.js' }: EngineOptions,
 ): Promise<Engine> {
-  const compute = native ? await startNative(statePath) : null;
+  // a large package: it loads while the children start; `import` would parse it twice to tell its format
+  const miniflare = createRequire(import.meta.url)('miniflare') as typeof import('miniflare');
+  const compute = await starting;
   try {
-    return await startWorker(statePath, dist, worker, compute);
+    return await startWorker(miniflare, statePath, dist, worker, compute, inspects);
   } catch (error) {
     await compute?.server.close(0);
     throw error;
   }
 }
 
-/** The compute server of this process, and what requests to it must carry. */
-interface NativeCompute {
-  server: ComputeServer;
-  token: string;
-}
-
-// null where the runtime isn't installed or doesn't load here
-async function startNative(statePath: string): Promise<NativeCompute | null> {
-  // other users of the machine can reach the port, not the token
-  const token = randomBytes(32).toString('hex');
-  try {
-    return { server: await startCompute({ cacheFolder: join(statePath, 'compute'), token }), token };
-  } catch (error) {
-    // whatever else went wrong must not change who runs the tasks
-    if (error instanceof PipelineError && error.code === 'internal') return null;
-    throw error;
-  }
-}
-
 async function startWorker(
+  { Log, LogLevel, Miniflare }: typeof import('miniflare'),
   statePath: string,
   dist: string,
   worker: string,
   compute: NativeCompute | null,
+  inspects: boolean,
 ): Promise<Engine> {
   // workerd inherits this, so that a later run on the same folder finds it
   process.env[STATE_MARK] = statePath;
@@ -110,7 +98,9 @@ async function startWorker(
     name: 'convergent',
     modules: [
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(dist, worker), 'utf8') },
-      { type: 'CompiledWasm', path: WASM, contents: readFileSync(join(dist, WASM)) },
+      // compiled as the Worker starts, and called by its own tasks and inspections alone
+      { type: 'CompiledWasm', path: WASM, contents: compute && !inspects ? NO_CODE : readFileSync(join(dist, WASM)) },
+      { type: 'CompiledWasm', path: KERNEL, contents: readFileSync(join(dist, KERNEL)) },
     ],
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],
@@ -174,7 +164,6 @@ async function startWorker(
     throw await errorOf(response, path);
   };
   return {
-    native: compute?.server.runtime ?? null,
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
     service,

@@ -1,4 +1,5 @@
 /** `convergent layers`: the values of a model that can be compared, with their measured shapes. */
+import { besideModel, readInput } from '../compute/files.ts';
 import { fromUnknown, PipelineError } from '../errors.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
 import type { Dim } from '../onnx/value.ts';
@@ -9,9 +10,8 @@ import type { RowReading } from '../inspect/layout.ts';
 import { unitsOf } from '../inspect/units.ts';
 import { modelRow } from '../plan/layers.ts';
 import type { Command } from './command.ts';
-import { besideModel } from './external.ts';
-import { readInput, readProbeHeader } from './files.ts';
 import { nodeRuntime } from './prepare.ts';
+import { readProbeHeader } from './probe.ts';
 
 export const layersCommand: Command = {
   name: 'layers',

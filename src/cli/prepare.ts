@@ -1,29 +1,25 @@
-/**
- * From a pipeline file to a plan, as `plan` and `run` need it: definition, inspected models, probe data.
- * Inspections are kept in the state folder by model, taps and input shape; they are measured, so they cost a run.
- */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+/** From a pipeline file to a plan, as `plan` and `run` need it: definition, inspected models, probe data. */
+import { readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { nativeLoads } from '../compute/native.ts';
+import { readInput, requireFile } from '../compute/files.ts';
+import { inspectNetwork } from '../compute/network.ts';
+import type { ExternalFile, NetworkRequest } from '../compute/network.ts';
 import { parseDefinition } from '../definition/definition.ts';
-import type { Definition, ParsedDefinition } from '../definition/definition.ts';
+import type { ParsedDefinition } from '../definition/definition.ts';
 import { PipelineError } from '../errors.ts';
-import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
-import { readRows } from '../inspect/layout.ts';
-import { hashOf, sha256Hex } from '../numeric/hash.ts';
-import { externalFiles } from '../onnx/external.ts';
-import { networkInput, parseModel } from '../onnx/model.ts';
+import { sha256Hex } from '../numeric/hash.ts';
 import type { OnnxRuntime } from '../onnx/session.ts';
 import { requireFigures } from '../gate/known.ts';
-import { loadWasmRuntime } from '../onnx/wasm.ts';
+import { loadWasmRuntime, WASM_VERSION } from '../onnx/wasm.ts';
 import { makeForecastPlan } from '../plan/deployed.ts';
-import { located, modelRow } from '../plan/layers.ts';
+import { located } from '../plan/layers.ts';
 import type { CodeHashes, Plan, PlanInputs } from '../plan/plan.ts';
 import type { ProviderName } from '../plan/providers.ts';
-import { besideModel } from './external.ts';
-import { hashFile, readInput, readProbe, requireFile } from './files.ts';
-import type { HashedFile, ProbeFile } from './files.ts';
+import { openNative } from './native.ts';
+import type { NativeRuntime } from './native.ts';
+import { readProbe, readProbeHeader } from './probe.ts';
+import type { ProbeFile } from './probe.ts';
 
 declare const CODE_HASHES: CodeHashes;
 
@@ -46,12 +42,6 @@ export interface Prepared extends LoadedDefinition {
   external: ExternalFile[];
   /** The inputs of the plan, for another one of the same pipeline. */
   inputs: PlanInputs;
-}
-
-/** A file of weights beside a model. */
-export interface ExternalFile extends HashedFile {
-  path: string;
-  location: string;
 }
 
 /** @throws PipelineError `file-missing`, `definition-invalid` */
@@ -77,42 +67,64 @@ export async function planFile(
 ): Promise<Prepared> {
   const loaded = await loadDefinition(file);
   const choice = compute ?? loaded.definition.compute;
-  return preparePlan(loaded, stateFolder, choice, choice === 'isolate' ? Promise.resolve(null) : nativeLoads());
+  if (choice === 'isolate') return preparePlan(loaded, stateFolder, choice, Promise.resolve(null));
+  const { native, close } = openNative(loaded.modelPaths.length);
+  try {
+    return await preparePlan(loaded, stateFolder, choice, native);
+  } finally {
+    await close();
+  }
 }
 
 /**
  * Definition to plan. `stateFolder` keeps inspections; `choice` is the provider asked for, if any, and `native` the
- * native runtime's name and version, null where it doesn't load.
+ * native runtime, null where it doesn't load: then networks are inspected in WebAssembly, in this process.
  * @throws PipelineError as the stages say
  */
 export async function preparePlan(
   loaded: LoadedDefinition,
   stateFolder: string,
   choice: ProviderName | undefined,
-  native: Promise<string | null>,
+  native: Promise<NativeRuntime | null>,
 ): Promise<Prepared> {
   const { definition, where } = loaded;
-  const probe = await readProbe(loaded.dataPath, where(['probe', 'data']));
-  const runtime = await nodeRuntime();
-  const models: ModelInspection[] = [];
-  const external: ExternalFile[][] = [];
-  for (const [index, network] of definition.networks.entries()) {
-    const place = where(['networks', network.name, 'model']);
-    const path = loaded.modelPaths[index]!;
-    const bytes = readInput(path, 'a model', place);
-    const files = await located(place, () => hashExternal(path, externalFiles(parseModel(bytes))));
-    const model = await located(place, () =>
-      inspectTaps(bytes, path, files, definition, index, probe, runtime, stateFolder),
-    );
-    models.push(model);
-    external.push(files.filter(({ location }) => model.externalData.includes(location)));
-  }
-  const version = await native;
-  if (choice === 'native' && version === null) {
+  const found = await native;
+  if (choice === 'native' && found === null) {
     throw new PipelineError('usage', 'expected onnxruntime-node, which compute: native needs; it does not load here', {
       place: definition.compute === 'native' ? where(['compute']) : undefined,
       hint: 'install onnxruntime-node beside this package, or use compute: isolate',
     });
+  }
+
+  const dataPlace = where(['probe', 'data']);
+  const { rowShape } = readProbeHeader(loaded.dataPath, dataPlace);
+  const requests = definition.networks.map(({ name, layout }, index) => {
+    const place = where(['networks', name, 'model']);
+    const path = loaded.modelPaths[index]!;
+    requireFile(path, 'a model', place);
+    const request: NetworkRequest = {
+      path,
+      layout,
+      rowShape,
+      dataLayout: definition.probe.layout,
+      taps: definition.layers.map((layer) => layer.taps[index]!.tensor),
+      code: CODE_HASHES.inspect,
+      keptFolder: join(stateFolder, 'inspect'),
+    };
+    return { place, request };
+  });
+  // the data is hashed while the networks run; of several faults the first in this order is told
+  const inspect = found?.inspect ?? (await wasmInspector());
+  const inspecting = requests.map(({ place, request }) => located(place, () => inspect(request)));
+  const probing = readProbe(loaded.dataPath, dataPlace);
+  await Promise.allSettled([probing, ...inspecting]);
+  const probe = await probing;
+  const models: ModelInspection[] = [];
+  const external: ExternalFile[][] = [];
+  for (const each of inspecting) {
+    const inspected = await each;
+    models.push(inspected.model);
+    external.push(inspected.external);
   }
   const inputs: PlanInputs = {
     definition,
@@ -124,21 +136,11 @@ export async function preparePlan(
     data: probe.data,
     dataRows: probe.rows,
     code: CODE_HASHES,
-    compute: choice ?? (version === null ? 'isolate' : 'native'),
-    versions: { isolate: runtime.version, ...(version !== null && { native: version }) },
+    compute: choice ?? (found === null ? 'isolate' : 'native'),
+    versions: { isolate: WASM_VERSION, ...(found !== null && { native: found.runtime }) },
     where,
   };
   return { ...loaded, plan: await makeForecastPlan(inputs), models, probe, external: external.flat(), inputs };
-}
-
-async function hashExternal(modelPath: string, locations: readonly string[]): Promise<ExternalFile[]> {
-  const files: ExternalFile[] = [];
-  for (const location of locations) {
-    const path = join(dirname(modelPath), location);
-    requireFile(path, `weights of ${modelPath}`);
-    files.push({ path, location, ...(await hashFile(path)) });
-  }
-  return files;
 }
 
 /** ONNX Runtime in this process, the same build the Worker runs. */
@@ -146,40 +148,13 @@ export function nodeRuntime(): Promise<OnnxRuntime> {
   return loadWasmRuntime(new Uint8Array(readFileSync(join(DIST, 'ort-wasm-simd-threaded.wasm'))));
 }
 
-// the taps of one network on rows as the probe data gives them, measured once and kept
-async function inspectTaps(
-  bytes: Uint8Array,
-  path: string,
-  external: readonly ExternalFile[],
-  definition: Definition,
-  index: number,
-  probe: ProbeFile,
-  runtime: OnnxRuntime,
-  stateFolder: string,
-): Promise<ModelInspection> {
-  const { dims } = networkInput(parseModel(bytes));
-  const { rowShape } = probe.data;
-  const { layout } = definition.networks[index]!;
-  const { shape: inputShape } = readRows(rowShape, definition.probe.layout, modelRow(dims, rowShape), layout);
-  const taps = definition.layers.map((layer) => layer.taps[index]!.tensor);
-  const key = await hashOf({
-    code: CODE_HASHES.inspect,
-    runtime: runtime.version,
-    model: await sha256Hex(bytes),
-    // weights outside may decide shapes too
-    external: external.map(({ location, sha256 }) => ({ location, sha256 })),
-    inputShape,
-    taps,
-  });
-  const file = join(stateFolder, 'inspect', `${key}.json`);
-  try {
-    return JSON.parse(readFileSync(file, 'utf8')) as ModelInspection;
-  } catch {
-    // not there yet, or not whole
-  }
-  const inspection = await inspectModel(bytes, runtime, { inputShape, taps, external: besideModel(path) });
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, JSON.stringify(inspection));
-  renameSync(`${file}.${process.pid}`, file);
-  return inspection;
+// one network after another, since they share a heap that never shrinks
+async function wasmInspector(): Promise<NativeRuntime['inspect']> {
+  const runtime = await nodeRuntime();
+  let before: Promise<unknown> = Promise.resolve();
+  return (request) => {
+    const inspecting = before.then(() => inspectNetwork(request, runtime));
+    before = inspecting.catch(() => undefined);
+    return inspecting;
+  };
 }

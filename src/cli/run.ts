@@ -15,6 +15,7 @@ import { COMPUTE_DETAIL, COMPUTE_OPTION, computeChoice, STATE_DETAIL, STATE_OPTI
 import type { Command } from './command.ts';
 import { startEngine } from './engine.ts';
 import type { Engine } from './engine.ts';
+import { startNative } from './native.ts';
 import { openOutput, requireOurs, RUN_SCHEMA } from './out.ts';
 import { DIST, loadDefinition, preparePlan } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
@@ -95,8 +96,9 @@ export async function runPipeline(
     // the engine starts while the plan is made
     const loaded = await loadDefinition(options.file);
     const choice = options.compute ?? loaded.definition.compute;
-    const starting = timed(seconds, 'start', () => startEngine(state.path, DIST, { native: choice !== 'isolate' }));
-    const native = starting.then((opened) => opened.native);
+    const compute = choice === 'isolate' ? Promise.resolve(null) : startNative(state.path, loaded.modelPaths.length);
+    const starting = timed(seconds, 'start', () => startEngine(state.path, DIST, { compute }));
+    const native = compute.then((started) => started?.server ?? null);
     const [preparing, opening] = await Promise.allSettled([
       timed(seconds, 'plan', () => preparePlan(loaded, state.path, choice, native)),
       starting,

@@ -1,7 +1,8 @@
 /** `convergent validate`: schema, names and files; runs no model. */
+import { requireFile } from '../compute/files.ts';
 import type { Command } from './command.ts';
-import { readProbeHeader, requireFile } from './files.ts';
 import { loadDefinition } from './prepare.ts';
+import { readProbeHeader } from './probe.ts';
 
 export const validateCommand: Command = {
   name: 'validate',

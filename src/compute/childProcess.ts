@@ -5,9 +5,10 @@
 import { fork } from 'node:child_process';
 import { fromRecord } from '../errors.ts';
 import { deferred, type Deferred } from './deferred.ts';
-import type { ChildMessage, Job, JobDone } from './jobs.ts';
+import type { ChildMessage, Job, JobDone, NetworkJob } from './jobs.ts';
 import { residentBytes } from './memory.ts';
 import { NATIVE_ENVIRONMENT } from './native.ts';
+import type { InspectedNetwork } from './network.ts';
 
 /** The last of what a child says on stderr, kept for the message when it crashes. */
 const STDERR_BYTES = 8_000;
@@ -34,7 +35,7 @@ export interface Child {
    * Runs a job, alone; may be called before it is ready. Null: a new child is to run it. Rejects with the task's own PipelineError, after which the
    * child goes on, or with {@link ChildEnded}.
    */
-  run(job: Job): Promise<JobDone | null>;
+  run(job: Job | NetworkJob): Promise<JobDone | InspectedNetwork | null>;
   residentBytes(): number | null;
   /** Ends the process at once; the first reason counts. */
   end(reason: EndReason): void;
@@ -52,11 +53,13 @@ export function startChild(module: string): Child {
     env: { ...Object.fromEntries(inherited), ...NATIVE_ENVIRONMENT },
     // Ctrl-C on a terminal goes to all processes of its group: the parent decides when its children end
     detached: true,
+    // hashes of chunks are bytes
+    serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   const ready = deferred<string>();
   const gone = deferred<void>();
-  let answer: Deferred<JobDone | null> | undefined;
+  let answer: Deferred<JobDone | InspectedNetwork | null> | undefined;
   let reason: EndReason | undefined;
   let said = '';
 

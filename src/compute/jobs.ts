@@ -1,6 +1,7 @@
 /**
  * The inside of a child process: takes one job at a time from its parent, runs the task, writes its object to a file,
- * answers with figures or with an error. Knows nothing of HTTP. Ends with its parent, however that one ends.
+ * answers with figures or with an error; or inspects a network and answers with what it found. Knows nothing of HTTP.
+ * Ends with its parent, however that one ends.
  */
 import { open, readFile } from 'node:fs/promises';
 import { writeFileSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { isActivation } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TaskRunner } from '../task/task.ts';
 import { openInputs, type InputPlaces } from './inputs.ts';
+import type { InspectedNetwork, NetworkRequest } from './network.ts';
 import { peakBytes, residentBytes, resetPeak } from './memory.ts';
 import type { TaskFigures } from './parts.ts';
 
@@ -30,12 +32,18 @@ export interface JobDone extends TaskFigures {
   bytes: number;
 }
 
+/** A network to be inspected. */
+export interface NetworkJob {
+  network: NetworkRequest;
+}
+
 /**
  * What a child says: once that it is ready, then an answer to each job; `renew`: it still holds what other tasks needed,
  * and a new child is to run this one, so that the job has all the memory the plan counts on.
  */
 export type ChildMessage =
-  { ready: { version: string } } | { answer: { done: JobDone } | { error: ErrorRecord } | { renew: true } };
+  | { ready: { version: string } }
+  | { answer: { done: JobDone | InspectedNetwork } | { error: ErrorRecord } | { renew: true } };
 
 /** What a child may hold of other tasks when it starts one that doesn't use it. */
 const KEPT_BYTES = 48 * 2 ** 20;
@@ -44,17 +52,18 @@ const KEPT_BYTES = 48 * 2 ** 20;
 export interface LoadedRunner {
   version: string;
   runner: Pick<TaskRunner, 'run'>;
+  inspect: (network: NetworkRequest) => Promise<InspectedNetwork>;
 }
 
 /** Serves the parent process until it goes away. */
 export async function serveJobs(load: () => Promise<LoadedRunner>): Promise<void> {
   endWithParent();
   becomeFirstToGo();
-  const { version, runner } = await load();
+  const { version, ...loaded } = await load();
   globalThis.gc?.();
   const idleBytes = residentBytes('self');
-  const runJob = jobRunner(runner, idleBytes);
-  process.on('message', (job: Job) => {
+  const runJob = jobRunner(loaded, idleBytes);
+  process.on('message', (job: Job | NetworkJob) => {
     void runJob(job)
       .then((done) => (done === null ? { renew: true as const } : { done }))
       .catch((thrown: unknown) => ({ error: outOfMemory(thrown).toJSON() }))
@@ -65,12 +74,16 @@ export async function serveJobs(load: () => Promise<LoadedRunner>): Promise<void
 
 /** Runs jobs one after another, null for one that a new child is to run; `idleBytes` is what the process holds without any. */
 export function jobRunner(
-  runner: Pick<TaskRunner, 'run'>,
+  { runner, inspect }: Omit<LoadedRunner, 'version'>,
   idleBytes: number | null,
-): (job: Job) => Promise<JobDone | null> {
+): (job: Job | NetworkJob) => Promise<JobDone | InspectedNetwork | null> {
   let latest: { hash: string; plan: Plan } | undefined;
   let kept: string | undefined;
   return async (job) => {
+    if ('network' in job) {
+      kept = '';
+      return inspect(job.network);
+    }
     globalThis.gc?.();
     // the memory of freed arrays is given back beside this thread
     await new Promise((resolve) => setImmediate(resolve));

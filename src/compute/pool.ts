@@ -7,8 +7,9 @@ import { BUDGETS } from '../plan/providers.ts';
 import { availableParallelism } from 'node:os';
 import { fromUnknown, PipelineError } from '../errors.ts';
 import { deferred, type Deferred } from './deferred.ts';
-import type { Job, JobDone } from './jobs.ts';
+import type { Job, JobDone, NetworkJob } from './jobs.ts';
 import { inMiB, machineBytes } from './memory.ts';
+import type { InspectedNetwork, NetworkRequest } from './network.ts';
 import { ChildEnded, startChild, type Child, type EndReason } from './childProcess.ts';
 
 /** The memory a task may be planned to take in the `native` provider, whatever the machine. */
@@ -44,14 +45,23 @@ export interface PoolStatus {
 }
 
 export interface Pool {
-  /** Starts a child if there is none; the version of its runtime. @throws PipelineError `internal`: it doesn't load */
-  ready(): Promise<string>;
+  /**
+   * Starts children where there are fewer than `count`, default 1; the version of their runtime once one is there.
+   * @throws PipelineError `internal`: it doesn't load
+   */
+  ready(count?: number): Promise<string>;
   /**
    * Runs a job when its turn comes. `signal` takes back a job that waits; one that runs is run to its end.
    * @throws PipelineError the task's own; `task-failed` after crashes or hangs, a full queue or while the pool closes;
    * `plan-too-large` where its memory was too much
    */
   run(job: Job, signal?: AbortSignal): Promise<JobDone>;
+  /**
+   * Inspects a network when its turn comes.
+   * @throws PipelineError as inspectNetwork; `model-unsupported` where it ends its child process or takes too much
+   * time; else as `run`
+   */
+  inspect: (network: NetworkRequest) => Promise<InspectedNetwork>;
   status(): PoolStatus;
   /** Takes no more jobs, fails those that wait, gives the others `graceMs`, ends all children. */
   close(graceMs: number): Promise<void>;
@@ -70,8 +80,8 @@ interface Place {
 }
 
 interface Waiting {
-  job: Job;
-  answer: Deferred<JobDone>;
+  job: Job | NetworkJob;
+  answer: Deferred<JobDone | InspectedNetwork>;
   signal: AbortSignal | undefined;
   failures: EndReason[];
   /** A child sent it back for a new one. */
@@ -106,13 +116,14 @@ export function openPool(options: PoolOptions): Pool {
     for (let next = queue[0]; next !== undefined; next = queue[0]) {
       const idle = [...places].filter((place) => !place.busy);
       const room = places.size < options.children;
-      const warm = idle.find((place) => place.planHash === next.job.planHash) ?? idle[0];
+      const planHash = planOf(next.job);
+      const warm = idle.find((place) => place.planHash === planHash) ?? idle[0];
       const again = next.renewed || next.failures.length > 0;
       const place = again && room ? start() : (warm ?? (room ? start() : undefined));
       if (place === undefined) return;
       queue.shift();
       place.busy = true;
-      place.planHash = next.job.planHash;
+      place.planHash = planHash;
       watch ??= setInterval(watchMemory, WATCH_EVERY_MS);
       void attempt(place, next);
     }
@@ -180,36 +191,42 @@ export function openPool(options: PoolOptions): Pool {
     }
   };
 
+  const enqueue = (job: Job | NetworkJob, signal?: AbortSignal): Promise<JobDone | InspectedNetwork> => {
+    if (closing) return Promise.reject(closingError());
+    if (signal?.aborted) return Promise.reject(goneError());
+    if (queue.length >= options.mostWaiting) {
+      const found = `expected at most ${options.mostWaiting} tasks waiting; found one more`;
+      return Promise.reject(new PipelineError('task-failed', found, { hint: 'send it again later' }));
+    }
+    const entry: Waiting = { job, answer: deferred(), signal, failures: [], renewed: false };
+    const takeBack = (): void => {
+      const index = queue.indexOf(entry);
+      if (index < 0) return;
+      queue.splice(index, 1);
+      entry.answer.reject(goneError());
+    };
+    signal?.addEventListener('abort', takeBack, { once: true });
+    queue.push(entry);
+    assign();
+    return entry.answer.promise.finally(() => signal?.removeEventListener('abort', takeBack));
+  };
+
   return {
-    async ready() {
+    async ready(count = 1) {
+      while (places.size < Math.min(count, options.children)) start();
       try {
-        return await ([...places][0] ?? start()).child.ready;
+        return await Promise.any([...places].map(({ child }) => child.ready));
       } catch (error) {
-        throw new PipelineError('internal', `expected a child process with its runtime; ${(error as Error).message}`, {
-          cause: error,
+        const [reason] = (error as AggregateError).errors as [Error];
+        throw new PipelineError('internal', `expected a child process with its runtime; ${reason.message}`, {
+          cause: reason,
         });
       }
     },
 
-    run(job, signal) {
-      if (closing) return Promise.reject(closingError());
-      if (signal?.aborted) return Promise.reject(goneError());
-      if (queue.length >= options.mostWaiting) {
-        const found = `expected at most ${options.mostWaiting} tasks waiting; found one more`;
-        return Promise.reject(new PipelineError('task-failed', found, { hint: 'send it again later' }));
-      }
-      const entry: Waiting = { job, answer: deferred(), signal, failures: [], renewed: false };
-      const takeBack = (): void => {
-        const index = queue.indexOf(entry);
-        if (index < 0) return;
-        queue.splice(index, 1);
-        entry.answer.reject(goneError());
-      };
-      signal?.addEventListener('abort', takeBack, { once: true });
-      queue.push(entry);
-      assign();
-      return entry.answer.promise.finally(() => signal?.removeEventListener('abort', takeBack));
-    },
+    run: (job, signal) => enqueue(job, signal) as Promise<JobDone>,
+
+    inspect: (network) => enqueue({ network }) as Promise<InspectedNetwork>,
 
     status: () => ({
       runtime,
@@ -231,26 +248,34 @@ export function openPool(options: PoolOptions): Pool {
   };
 }
 
+// inspections are of no plan
+function planOf(job: Job | NetworkJob): string | undefined {
+  return 'network' in job ? undefined : job.planHash;
+}
+
 function failureOf({ job, failures }: Waiting, { childBytes, taskSeconds }: PoolOptions): PipelineError {
   const last = failures.at(-1)!;
-  const task = `task ${job.task} of plan ${job.planHash.slice(0, 12)}`;
+  const inspection = 'network' in job;
+  const what = inspection ? 'the network' : `task ${job.task} of plan ${job.planHash.slice(0, 12)}`;
   const tries = `in ${failures.length} attempts`;
   if (last.why === 'memory' || last.why === 'no-memory') {
     const found = last.why === 'memory' ? inMiB(last.bytes) : last.text;
     return new PipelineError(
       'plan-too-large',
-      `${task}: expected at most ${inMiB(childBytes)} of memory in a child process; found ${found}, ${tries}`,
-      { hint: 'use a smaller shard.batch, or fewer layers' },
+      `${what}: expected at most ${inMiB(childBytes)} of memory in a child process; found ${found}, ${tries}`,
+      { hint: inspection ? 'compare earlier layers' : 'use a smaller shard.batch, or fewer layers' },
     );
   }
+  // a network that doesn't run on rows of zeros, however often
+  const code = inspection ? 'model-unsupported' : 'task-failed';
   if (last.why === 'time')
     return new PipelineError(
-      'task-failed',
-      `${task}: expected it to end within ${taskSeconds} s; found it still running, ${tries}`,
-      { hint: 'allow more time, or use a smaller shard.rows' },
+      code,
+      `${what}: expected it to end within ${taskSeconds} s; found it still running, ${tries}`,
+      inspection ? {} : { hint: 'allow more time, or use a smaller shard.rows' },
     );
   const found = last.why === 'crash' ? last.text : 'its end';
-  return new PipelineError('task-failed', `${task}: expected its child process to live; found ${found}, ${tries}`, {
+  return new PipelineError(code, `${what}: expected its child process to live; found ${found}, ${tries}`, {
     hint: /SIGKILL/.test(found) ? 'the system may have ended it for want of memory: use fewer children' : undefined,
   });
 }

@@ -11,7 +11,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { computeApp, DEFAULT_LIMITS, type Limits } from './app.ts';
 import { openCache } from './cache.ts';
 import { deferred } from './deferred.ts';
-import { NATIVE_BUDGET_BYTES, openPool, poolSize } from './pool.ts';
+import { NATIVE_BUDGET_BYTES, openPool, poolSize, type Pool } from './pool.ts';
 import { openTurns } from './turns.ts';
 
 const DEFAULT_CACHE_BYTES = 20 * 2 ** 30;
@@ -23,10 +23,8 @@ const MORE_CONNECTIONS = 256;
 /** Answers on their way when the last task is done. */
 const LAST_ANSWERS_MS = 10_000;
 
-export interface ComputeOptions {
-  /** Folder of files and of tasks under way; one server to each. */
-  cacheFolder: string;
-  cacheBytes?: number;
+/** What child processes may take. */
+export interface ChildOptions {
   /** Most child processes; default: as many as cores, and as fit the memory. */
   children?: number;
   /** Memory of a task, default {@link NATIVE_BUDGET_BYTES}. */
@@ -35,6 +33,16 @@ export interface ComputeOptions {
   taskSeconds?: number;
   /** Tasks that may wait, their bodies unread. */
   mostWaiting?: number;
+  /** The built entry of a child process; default: `child.js` beside the bundle. */
+  childModule?: string;
+}
+
+export interface ComputeOptions extends ChildOptions {
+  /** Folder of files and of tasks under way; one server to each. */
+  cacheFolder: string;
+  cacheBytes?: number;
+  /** Children that start at once, default 1; the others when there is work for them. */
+  childrenAtStart?: number;
   limits?: Partial<Limits>;
   /** Bearer token that requests must carry. */
   token?: string;
@@ -42,11 +50,9 @@ export interface ComputeOptions {
   host?: string;
   /** Default 0: any. */
   port?: number;
-  /** The built entry of a child process; default: `child.js` beside the bundle. */
-  childModule?: string;
 }
 
-export interface ComputeServer {
+export interface ComputeServer extends Pick<Pool, 'inspect'> {
   url: string;
   /** Name and version of the runtime. */
   runtime: string;
@@ -56,20 +62,30 @@ export interface ComputeServer {
   close(graceMs?: number): Promise<void>;
 }
 
+/** Child processes as the server has them, started when there is work for them. */
+export function openNativePool(options: ChildOptions = {}): Pool {
+  const childBytes = options.childBytes ?? NATIVE_BUDGET_BYTES;
+  return openPool({
+    module: options.childModule ?? fileURLToPath(new URL('./child.js', import.meta.url)),
+    children: options.children ?? poolSize(childBytes),
+    childBytes,
+    taskSeconds: options.taskSeconds ?? DEFAULT_TASK_SECONDS,
+    mostWaiting: options.mostWaiting ?? DEFAULT_WAITING,
+  });
+}
+
 /** Starts a server whose runtime is known to load. @throws PipelineError `internal` where it doesn't; listen's errors */
 export async function startCompute(options: ComputeOptions): Promise<ComputeServer> {
-  const childBytes = options.childBytes ?? NATIVE_BUDGET_BYTES;
   const taskSeconds = options.taskSeconds ?? DEFAULT_TASK_SECONDS;
   const mostWaiting = options.mostWaiting ?? DEFAULT_WAITING;
-  const children = options.children ?? poolSize(childBytes);
+  const children = options.children ?? poolSize(options.childBytes ?? NATIVE_BUDGET_BYTES);
   const spoolFolder = join(options.cacheFolder, 'spool');
   rmSync(spoolFolder, { recursive: true, force: true });
   mkdirSync(spoolFolder, { recursive: true });
 
   const closing = new AbortController();
-  const module = options.childModule ?? fileURLToPath(new URL('./child.js', import.meta.url));
   const cache = openCache(options.cacheFolder, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
-  const pool = openPool({ module, children, childBytes, taskSeconds, mostWaiting });
+  const pool = openNativePool(options);
   // one body more than children: the next task is on disk when a child is free
   const turns = openTurns(children + 1, mostWaiting);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -96,7 +112,7 @@ export async function startCompute(options: ComputeOptions): Promise<ComputeServ
 
   let runtime: string;
   try {
-    runtime = await pool.ready();
+    runtime = await pool.ready(options.childrenAtStart);
     await listen(server, options.port ?? 0, options.host ?? '127.0.0.1');
   } catch (error) {
     await pool.close(0);
@@ -107,6 +123,7 @@ export async function startCompute(options: ComputeOptions): Promise<ComputeServ
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
     runtime,
     children,
+    inspect: pool.inspect,
     async close(graceMs = taskSeconds * 1000) {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());

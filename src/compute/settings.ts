@@ -7,7 +7,7 @@ import { DEFAULT_TASK_SECONDS } from './server.ts';
 import type { ComputeOptions } from './server.ts';
 
 /** What `main.ts` starts the server with. */
-export type Settings = Omit<ComputeOptions, 'childModule'>;
+export type Settings = Omit<ComputeOptions, 'childModule' | 'childrenAtStart'>;
 
 const MAX_PORT = 65_535;
 const LEAST_CHILD_BYTES = 16 * 2 ** 20;

@@ -61,6 +61,8 @@ export interface InspectOptions {
   taps?: readonly string[];
   /** Opens the files that weights lie in, where they lie beside the model; absent: such a model is refused. */
   external?: ReadExternal;
+  /** SHA-256 of the model's bytes, where the caller has it. */
+  sha256?: string;
 }
 
 /**
@@ -109,7 +111,7 @@ export async function inspectModel(
   weights.set(input.name, [rows, ...rowShape]);
   const dimsOf: DimsOf = (value) => shapes.get(value) ?? weights.get(value) ?? null;
   return {
-    sha256: await sha256Hex(bytes),
+    sha256: options.sha256 ?? (await sha256Hex(bytes)),
     sizeBytes: bytes.length,
     opset: model.opset,
     producer: model.producer,

@@ -7,6 +7,9 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-web/wasm';
 import { runtimeOver, type OnnxRuntime } from './session.ts';
 
+/** Name and version of the runtime, known before it is loaded. */
+export const WASM_VERSION = `onnxruntime-web ${env.versions.web}`;
+
 // the runtime initialises itself once per isolate, so there is one of it, whatever module comes second
 let loaded: Promise<OnnxRuntime> | undefined;
 
@@ -29,7 +32,7 @@ async function load(wasm: WebAssembly.Module | Uint8Array): Promise<OnnxRuntime>
   return runtimeOver({
     InferenceSession,
     Tensor,
-    version: `onnxruntime-web ${env.versions.web}`,
+    version: WASM_VERSION,
     heapBytes: () => memory.found?.buffer.byteLength ?? 0,
     writesInto: false,
     sessionOptions: { executionProviders: ['wasm'] },

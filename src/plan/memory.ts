@@ -7,7 +7,7 @@ import { positionCount } from './layers.ts';
 import type { PlannedLayer } from './layers.ts';
 import type { PlannedData } from './plan.ts';
 import type { ProviderName } from './providers.ts';
-import { packedOf, productSamples, weightsOf } from './work.ts';
+import { packedOf, productSamples, SLAB_VALUES, weightsOf } from './work.ts';
 
 /** What an activation task's memory follows from. */
 export interface ActivationLoad {
@@ -68,7 +68,7 @@ export function activationBytes({ models, data, layers, set, rows, pilot }: Acti
   const rowValues = data.rowShape.reduce((product, axis) => product * axis, 1);
   const inputs = batch * rowValues * (4 * networks.length + 4);
   let taps = 0;
-  let buffers = 0;
+  let buffers = 4 * SLAB_VALUES;
   let parts = 0;
   let product = 0;
   for (const layer of set.layers.map((index) => layers[index]!)) {

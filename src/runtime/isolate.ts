@@ -3,6 +3,8 @@
  * one core, an isolate has 128 MB, and the wasm heap never shrinks.
  */
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
+import { SampleMemory } from '../accumulate/sampleMemory.ts';
+import kernel from '../accumulate/samples.wat';
 import { writeNpz } from '../numeric/npz.ts';
 import type { OnnxRuntime } from '../onnx/session.ts';
 import { loadWasmRuntime } from '../onnx/wasm.ts';
@@ -23,6 +25,13 @@ export interface TaskOutcome {
 let runner: TaskRunner | undefined;
 let busy = false;
 
+// one memory for all tasks: workerd lets a gigabyte of dropped ones stand before it collects them
+async function openRunner(): Promise<TaskRunner> {
+  const runtime = await loadWasmRuntime(wasm);
+  const memory = new SampleMemory(kernel);
+  return new TaskRunner(runtime, () => memory);
+}
+
 /**
  * Runs one task, after the one under way in this isolate; null where its object was made meanwhile.
  * @throws PipelineError as the stage says; `object-missing` for an input that isn't there
@@ -36,7 +45,7 @@ export async function runIsolateTask(
   return alone(async (waited) => {
     if (waited && (await hasObject(bucket, task))) return null;
     const started = Date.now();
-    runner ??= new TaskRunner(await loadWasmRuntime(wasm));
+    runner ??= await openRunner();
     const members = await runner.run(planHash, plan, task, {
       file: (sha256) => inputSource(bucket, plan, sha256),
       rows: rowReader(bucket, plan.data),
@@ -51,11 +60,6 @@ export async function runIsolateTask(
 /** Uses the runtime of this isolate, after the task under way in it. */
 export function withIsolateRuntime<T>(act: (runtime: OnnxRuntime) => Promise<T>): Promise<T> {
   return alone(async () => act(await loadWasmRuntime(wasm)));
-}
-
-/** Name and version of the isolate's runtime. */
-export async function isolateVersion(): Promise<string> {
-  return (await loadWasmRuntime(wasm)).version;
 }
 
 // one user of the wasm heap at a time; `act` hears whether it had to wait

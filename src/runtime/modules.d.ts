@@ -3,6 +3,10 @@ declare module 'onnxruntime-web/ort-wasm-simd-threaded.wasm' {
   const module: WebAssembly.Module;
   export default module;
 }
+declare module '*.wat' {
+  const module: WebAssembly.Module;
+  export default module;
+}
 declare module '*.iife' {
   const text: string;
   export default text;

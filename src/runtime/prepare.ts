@@ -11,6 +11,7 @@ import { hashOf, sha256Hex } from '../numeric/hash.ts';
 import { NPY_HEADER_MOST_BYTES, parseNpyHeader } from '../numeric/npy.ts';
 import { externalFiles } from '../onnx/external.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
+import { WASM_VERSION } from '../onnx/wasm.ts';
 import { makeForecastPlan } from '../plan/deployed.ts';
 import type { ExternalData } from '../plan/layers.ts';
 import { located, modelRow } from '../plan/layers.ts';
@@ -19,7 +20,7 @@ import type { ComputeChoice } from '../plan/providers.ts';
 import type { Candidate } from '../service/documents.ts';
 import { downloadModel } from './download.ts';
 import type { Env } from './env.ts';
-import { isolateVersion, withIsolateRuntime } from './isolate.ts';
+import { withIsolateRuntime } from './isolate.ts';
 import { nativeVersion } from './native.ts';
 import type { Revision } from './pipelines.ts';
 import { chunksKey, getVerified, inputKey, putPlan, verifiedSource } from './store.ts';
@@ -93,7 +94,7 @@ export async function inspectNetwork(
   );
   const taps = definition.layers.map((layer) => layer.taps[index]!.tensor);
   const identity = external.map(({ location, sha256 }) => ({ location, sha256 }));
-  const key = `inspect/${await hashOf({ code: CODE_HASHES.inspect, runtime: await isolateVersion(), model: sha256, external: identity, inputShape, taps })}.json`;
+  const key = `inspect/${await hashOf({ code: CODE_HASHES.inspect, runtime: WASM_VERSION, model: sha256, external: identity, inputShape, taps })}.json`;
   let inspection = await (await env.BUCKET.get(key))?.json<ModelInspection>();
   if (!inspection) {
     const source = (location: string) => {
@@ -130,7 +131,7 @@ export async function planRevision(
     dataRows: rows,
     code: CODE_HASHES,
     compute: computeChoice(env, definition, native),
-    versions: { isolate: await isolateVersion(), ...(native !== null && { native }) },
+    versions: { isolate: WASM_VERSION, ...(native !== null && { native }) },
     where,
   });
   return putPlan(env.BUCKET, plan);

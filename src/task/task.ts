@@ -1,10 +1,11 @@
 /**
  * Run this task, give me its object: the one interface of both providers. Whoever implements it brings the inputs of a
- * task and an ONNX Runtime; what is computed, and in which order, is the same everywhere.
+ * task, an ONNX Runtime and the memory of samples; what is computed, and in which order, is the same everywhere.
  */
 import { runActivationTask, runPilotTask } from '../accumulate/accumulate.ts';
 import type { ActivationTask } from '../accumulate/accumulate.ts';
 import { meansFrom } from '../accumulate/pilot.ts';
+import type { SampleMemory } from '../accumulate/sampleMemory.ts';
 import { openNetworks } from '../activate/activate.ts';
 import type { OpenNetworks } from '../activate/activate.ts';
 import { collectGarbage } from '../numeric/garbage.ts';
@@ -49,11 +50,14 @@ export function taskNeeds(plan: Plan, task: Task): TaskNeeds {
 /** Runs tasks one after another in one runtime; keeps its sessions from task to task, since opening them is slow. */
 export class TaskRunner {
   readonly runtime: OnnxRuntime;
+  readonly #samples: () => SampleMemory;
   #networks: { key: string; value: OpenNetworks } | undefined;
   #product: Promise<ProductSession> | undefined;
 
-  constructor(runtime: OnnxRuntime) {
+  /** @param samples the memory of the next task's samples */
+  constructor(runtime: OnnxRuntime, samples: () => SampleMemory) {
     this.runtime = runtime;
+    this.#samples = samples;
   }
 
   /** The members of the task's object. Not to be called while another task is under way. */
@@ -62,9 +66,9 @@ export class TaskRunner {
       openNpz(await inputs.object(index), plan.tasks[index]!.id);
     if (!isActivation(task)) return runReductionTask(plan, task, { object, product: () => this.#openProduct() });
     const networks = await this.#openNetworks(`${planHash} ${task.set}`, plan, task, inputs);
-    if (task.kind === 'pilot') return runPilotTask(plan, task, networks, inputs);
+    if (task.kind === 'pilot') return runPilotTask(plan, task, networks, this.#samples(), inputs);
     const means = await meansFrom(await (await object(task.needs[0]!)).read(), plan, task.set);
-    return runActivationTask(plan, task, networks, await this.#openProduct(), means, inputs);
+    return runActivationTask(plan, task, networks, await this.#openProduct(), this.#samples(), means, inputs);
   }
 
   #openProduct(): Promise<ProductSession> {

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
-import { buildInto } from '../../build.js';
+import { buildInto, wasmBesideBundle } from '../../build.js';
 import { run } from './measure.ts';
 import type { Ran } from './measure.ts';
 
@@ -51,7 +51,8 @@ export async function buildBench(): Promise<void> {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     conditions: ['workerd', 'worker', 'browser', 'import'],
-    external: ['cloudflare:*', 'node:*', '*.wasm'],
+    external: ['cloudflare:*', 'node:*'],
+    plugins: [wasmBesideBundle],
     define,
   });
 }

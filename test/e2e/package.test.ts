@@ -33,6 +33,7 @@ describe('the package', () => {
         'dist/cli.js',
         'dist/worker.js',
         'dist/ort-wasm-simd-threaded.wasm',
+        'dist/samples.wasm',
         'README.md',
         'LICENSE',
       ]),

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { writeNpy } from '../../src/numeric/npy.ts';
-import { ISOLATE, pipelineText, PIPELINES, ROOT, run, temporaryFolder } from './command.ts';
+import { ISOLATE, NATIVE, NATIVE_VERSION, pipelineText, PIPELINES, ROOT, run, temporaryFolder } from './command.ts';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -194,12 +194,19 @@ const CASES: Record<string, () => [text: string, code: string, says: RegExp]> = 
   ],
 };
 
-describe.each(Object.keys(CASES))('%s', (name) => {
+// by network and tap: these are found out where networks are inspected
+const INSPECTED = Object.keys(CASES).filter((name) => /\bmodel\b|\btap/.test(name));
+const RUNS = [
+  ...Object.keys(CASES).map((name) => [name, 'in the Worker', ISOLATE] as const),
+  ...(NATIVE_VERSION === null ? [] : INSPECTED.map((name) => [name, 'natively', NATIVE] as const)),
+];
+
+describe.each(RUNS)('%s, %s', (name, _, compute) => {
   it('is exit 2 with a clear error, and leaves nothing', async () => {
     const [text, code, says] = CASES[name]!();
     const file = put(`${name.replaceAll(/\W+/g, '-')}.yaml`, text);
     const out = join(folder.path, 'out');
-    const ended = await run(['run', file, '--state', join(folder.path, 'state'), '--out', out, '--json', ...ISOLATE]);
+    const ended = await run(['run', file, '--state', join(folder.path, 'state'), '--out', out, '--json', ...compute]);
     expect(ended.code, ended.stdout + ended.stderr).toBe(2);
     const document = JSON.parse(ended.stdout) as { error: { code: string } };
     expect(document.error.code).toBe(code);

@@ -143,17 +143,37 @@ describe.runIf(NATIVE_VERSION !== null && process.platform === 'linux')('native 
   });
 });
 
+// a copy of the build, and all packages but those left out; gives its command line
+function install(name: string, without: readonly string[] = []): string {
+  const place = join(folder.path, name);
+  cpSync(join(ROOT, 'dist'), join(place, 'dist'), { recursive: true });
+  mkdirSync(join(place, 'node_modules'));
+  for (const each of readdirSync(join(ROOT, 'node_modules'))) {
+    if (each.startsWith('.') || without.includes(each)) continue;
+    symlinkSync(join(ROOT, 'node_modules', each), join(place, 'node_modules', each));
+  }
+  return join(place, 'dist/cli.js');
+}
+
+describe.runIf(NATIVE_VERSION !== null)('a network that ends the process which inspects it', () => {
+  it('is exit 2 with the network’s place, and leaves nothing behind', async () => {
+    const script = install('ending');
+    const child = join(script, '../child.js');
+    const ending = `process.on('message', (job) => 'network' in job && process.kill(process.pid, 'SIGSEGV'));`;
+    writeFileSync(child, `${ending}\n${readFileSync(child, 'utf8')}`);
+    const ended = await run([...argumentsOf('ending'), '--json'], { script, env: { NODE_PATH: undefined } });
+    expect(ended.code, ended.stderr).toBe(2);
+    expect(JSON.parse(ended.stdout)).toMatchObject({ error: { code: 'model-unsupported' } });
+    expect(ended.stderr).toMatch(/signal SIGSEGV[\s\S]*networks\.seed1\.model/);
+    expect(processesMarked(state('ending'))).toEqual([]);
+    expect(readdirSync(folder.path)).not.toContain('out-ending');
+  });
+});
+
 describe('where onnxruntime-node does not load', () => {
-  // the build, and all packages but the one
-  const install = join(folder.path, 'install');
-  const script = join(install, 'dist/cli.js');
+  let script: string;
   beforeAll(() => {
-    cpSync(join(ROOT, 'dist'), join(install, 'dist'), { recursive: true });
-    mkdirSync(join(install, 'node_modules'));
-    for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-      if (name.startsWith('.') || name === 'onnxruntime-node') continue;
-      symlinkSync(join(ROOT, 'node_modules', name), join(install, 'node_modules', name));
-    }
+    script = install('without-runtime', ['onnxruntime-node']);
   });
   const env = { NODE_PATH: undefined };
 

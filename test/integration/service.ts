@@ -54,7 +54,7 @@ export const FILES = ['seed1.onnx', 'seed2.onnx', 'test-images.npy'].map((name) 
 /** Starts the service; `dist` is the folder of a build. */
 export async function startService(dist = DIST): Promise<Service> {
   const folder = temporaryFolder();
-  const engine = await startEngine(folder.path, dist, { native: false });
+  const engine = await startEngine(folder.path, dist, { compute: Promise.resolve(null), inspects: true });
 
   const ask = (method: string, path: string, request: Ask = {}): Promise<Response> => {
     const { token = engine.token, body, signal } = request;

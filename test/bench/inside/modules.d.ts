@@ -3,3 +3,7 @@ declare module '*.wasm' {
   const module: WebAssembly.Module;
   export default module;
 }
+declare module '*.wat' {
+  const module: WebAssembly.Module;
+  export default module;
+}

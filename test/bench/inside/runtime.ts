@@ -2,7 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Miniflare, Response } from 'miniflare';
-import { fileSource } from '../../../src/cli/external.ts';
+import { SampleMemory } from '../../../src/accumulate/sampleMemory.ts';
+import { fileSource } from '../../../src/compute/files.ts';
 import { DIST, planFile } from '../../../src/cli/prepare.ts';
 import { loadNativeRuntime } from '../../../src/compute/native.ts';
 import { COMPATIBILITY_DATE } from '../../../src/runtime/names.ts';
@@ -10,7 +11,7 @@ import type { Plan } from '../../../src/plan/plan.ts';
 import { openSubject } from './subject.ts';
 import type { Subject } from './subject.ts';
 
-const WASM = 'ort-wasm-simd-threaded.wasm';
+const WASM = ['ort-wasm-simd-threaded.wasm', 'samples.wasm'];
 
 /** One call of a part. */
 export interface Reading {
@@ -85,6 +86,7 @@ async function openNative(
   const rowBytes = data.length / rows;
   const subject = await openSubject(
     await loadNativeRuntime(),
+    new SampleMemory(await WebAssembly.compile(readFileSync(join(DIST, 'samples.wasm')))),
     plan,
     { file: (sha256) => Promise.resolve(fileSource(models.get(sha256)!)) },
     { rows: ([start, end]) => Promise.resolve(data.subarray(start * rowBytes, end * rowBytes)) },
@@ -108,7 +110,7 @@ async function openWorkerd(
   const miniflare = new Miniflare({
     modules: [
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(DIST, 'inside-worker.js'), 'utf8') },
-      { type: 'CompiledWasm', path: `onnxruntime-web/${WASM}`, contents: readFileSync(join(DIST, WASM)) },
+      ...WASM.map((path) => ({ type: 'CompiledWasm' as const, path, contents: readFileSync(join(DIST, path)) })),
     ],
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],

@@ -7,6 +7,7 @@ import type { ActivationTask } from '../../../src/accumulate/accumulate.ts';
 import { addProducts, emptyMoments } from '../../../src/accumulate/moments.ts';
 import { meansFrom } from '../../../src/accumulate/pilot.ts';
 import type { ProvisionalMeans } from '../../../src/accumulate/pilot.ts';
+import type { SampleMemory } from '../../../src/accumulate/sampleMemory.ts';
 import { LayerSamples } from '../../../src/accumulate/samples.ts';
 import { activateShard, openNetworks } from '../../../src/activate/activate.ts';
 import type { NetworkFiles, OpenNetworks, ProbeRows } from '../../../src/activate/activate.ts';
@@ -45,6 +46,7 @@ interface OpenSet {
  */
 export async function openSubject(
   runtime: OnnxRuntime,
+  memory: SampleMemory,
   plan: Plan,
   files: NetworkFiles,
   source: ProbeRows,
@@ -60,7 +62,7 @@ export async function openSubject(
   const open = async (of: Plan, set: number): Promise<OpenSet> => {
     const task = taskOf(set);
     const networks = await openNetworks(of, set, runtime, files);
-    const pilot = await writeNpz(await runPilotTask(of, task, networks, source));
+    const pilot = await writeNpz(await runPilotTask(of, task, networks, memory, source));
     const means = await meansFrom(await (await openNpz(bufferSource(pilot))).read(), of, set);
     return { plan: of, task, networks, means, bare: await bareForward(of, task, networks, source, rows) };
   };
@@ -89,8 +91,9 @@ export async function openSubject(
     else {
       for (const { plan: own, task, networks, means, bare } of sets) {
         if (name === 'sets') await bare();
-        else if (name === 'moments') await runActivationTask(own, task, networks, product, means, source);
-        else if (name === 'activate' || name === 'samples') await copySamples(own, task, networks, source, name);
+        else if (name === 'moments') await runActivationTask(own, task, networks, product, memory, means, source);
+        else if (name === 'activate' || name === 'samples')
+          await copySamples(own, task, networks, memory, source, name);
         else throw new Error(`expected a part; found ${part}`);
       }
     }
@@ -133,16 +136,18 @@ async function copySamples(
   plan: Plan,
   task: ActivationTask,
   networks: OpenNetworks,
+  memory: SampleMemory,
   source: ProbeRows,
   part: 'activate' | 'samples',
 ): Promise<void> {
   const { layers, provider } = plan.sets[task.set]!;
   const rows = task.ranges[0]![1];
+  memory.reset();
   const all = layers.map((layer) => {
     const units = unitsInSet(plan, task.set, layer);
     const capacity = productSamples(provider, rows * plan.layers[layer]!.positions);
     const means = new Float32Array(units.offsets.at(-1)!);
-    return new LayerSamples(plan.layers[layer]!, units, means, capacity, () => Promise.resolve());
+    return new LayerSamples(plan.layers[layer]!, units, means, capacity, memory, () => Promise.resolve());
   });
   for await (const taps of activateShard(plan, task.set, task.ranges, networks, source)) {
     if (part === 'samples') for (const [index, samples] of all.entries()) await samples.append(taps, taps.taps[index]!);

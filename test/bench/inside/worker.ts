@@ -1,5 +1,7 @@
 /** The Worker that holds a subject inside workerd: one part per request, timed by the host. Inputs come from the host. */
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
+import { SampleMemory } from '../../../src/accumulate/sampleMemory.ts';
+import kernel from '../../../src/accumulate/samples.wat';
 import { bufferSource } from '../../../src/numeric/range.ts';
 import { loadWasmRuntime } from '../../../src/onnx/wasm.ts';
 import type { Plan } from '../../../src/plan/plan.ts';
@@ -33,6 +35,7 @@ async function open(host: Host): Promise<Subject> {
   const rowBytes = data.length / rows;
   return openSubject(
     await loadWasmRuntime(wasm),
+    new SampleMemory(kernel),
     plan,
     { file: async (sha256) => bufferSource(await bytes(`file/${sha256}`)) },
     { rows: ([start, end]) => Promise.resolve(data.subarray(start * rowBytes, end * rowBytes)) },

@@ -3,6 +3,7 @@ import { runActivationTask, runPilotTask, unitsInSet } from '../../../src/accumu
 import { allBlocks, formOf, partialFrom, partialHead } from '../../../src/accumulate/partial.ts';
 import { meansFrom } from '../../../src/accumulate/pilot.ts';
 import type { ProvisionalMeans } from '../../../src/accumulate/pilot.ts';
+import { SampleMemory } from '../../../src/accumulate/sampleMemory.ts';
 import { mergePartials } from '../../../src/reduce/merge.ts';
 import type { NpyArray } from '../../../src/numeric/npy.ts';
 import { readNpz, writeNpz } from '../../../src/numeric/npz.ts';
@@ -10,12 +11,15 @@ import { openProduct } from '../../../src/onnx/product.ts';
 import type { ProductSession } from '../../../src/onnx/product.ts';
 import { BUDGETS } from '../../../src/plan/providers.ts';
 import { wasmRuntime } from '../onnx/fixtures.ts';
+import { sampleKernel } from './kernel.ts';
 import { expectSums } from './sums.ts';
 import { makeWorld, noise, rowsIn, tasksWithIndex } from './world.ts';
 import type { TapShape, World } from './world.ts';
 
 let product: ProductSession;
+let memory: SampleMemory;
 beforeAll(async () => {
+  memory = new SampleMemory(await sampleKernel());
   product = await openProduct(await wasmRuntime());
 });
 
@@ -23,7 +27,7 @@ type Members = Record<string, NpyArray>;
 
 async function pilotOf({ plan, networks, source }: World): Promise<ProvisionalMeans> {
   const [, pilot] = tasksWithIndex(plan, 'pilot')[0]!;
-  return meansFrom(await readNpz(await writeNpz(await runPilotTask(plan, pilot, networks, source))), plan, 0);
+  return meansFrom(await readNpz(await writeNpz(await runPilotTask(plan, pilot, networks, memory, source))), plan, 0);
 }
 
 /** The partials of every activation task, as a reader finds them. */
@@ -31,7 +35,7 @@ async function partialsOf(world: World, means: ProvisionalMeans): Promise<Member
   const { plan, networks, source } = world;
   const all: Members[] = [];
   for (const [, task] of tasksWithIndex(plan, 'activate')) {
-    const members = await runActivationTask(plan, task, networks, product, means, source);
+    const members = await runActivationTask(plan, task, networks, product, memory, means, source);
     all.push(await readNpz(await writeNpz(members)));
   }
   return all;
@@ -84,7 +88,7 @@ describe('runActivationTask(…)', () => {
     const tasks = tasksWithIndex(plan, 'activate').filter((_, at) => at % 7 === 0);
     for (const [, task] of tasks) {
       const members = await readNpz(
-        await writeNpz(await runActivationTask(plan, task, world.networks, product, means, world.source)),
+        await writeNpz(await runActivationTask(plan, task, world.networks, product, memory, means, world.source)),
       );
       const rows = rowsIn(task);
       const y = shifted(world, means, 0, rows);
@@ -269,10 +273,10 @@ describe('what is not finite', () => {
         code: 'not-finite',
         message: expect.stringContaining(`found ${bad} at ${text}, row ${row}`) as string,
       };
-      await expect(runPilotTask(world.plan, pilot, world.networks, world.source)).rejects.toMatchObject(says);
+      await expect(runPilotTask(world.plan, pilot, world.networks, memory, world.source)).rejects.toMatchObject(says);
       const [, task] = tasksWithIndex(world.plan, 'activate').find(([, each]) => rowsIn(each).includes(row))!;
       await expect(
-        runActivationTask(world.plan, task, world.networks, product, clean, world.source),
+        runActivationTask(world.plan, task, world.networks, product, memory, clean, world.source),
       ).rejects.toMatchObject(says);
     }
   });
@@ -288,7 +292,7 @@ describe('what is not finite', () => {
     const [, task] = tasksWithIndex(world.plan, 'activate').find(([, each]) => rowsIn(each).includes(70))!;
     const says = { code: 'not-finite', message: expect.stringContaining('activations too large') as string };
     const run = (): Promise<unknown> =>
-      runActivationTask(world.plan, task, world.networks, product, means, world.source);
+      runActivationTask(world.plan, task, world.networks, product, memory, means, world.source);
     if (form === 'moments') {
       await expect(run()).rejects.toMatchObject(says);
       return;

@@ -3,6 +3,8 @@ import { open, readFile } from 'node:fs/promises';
 import { existsSync, writeFileSync, writeSync, openSync } from 'node:fs';
 import { PipelineError } from '../../../src/errors.ts';
 import { serveJobs } from '../../../src/compute/jobs.ts';
+import type { InspectedNetwork, NetworkRequest } from '../../../src/compute/network.ts';
+import type { ModelInspection } from '../../../src/inspect/inspect.ts';
 import type { NpzMembers } from '../../../src/numeric/npz.ts';
 import type { RowRange } from '../../../src/plan/groups.ts';
 import type { TaskInputs } from '../../../src/task/task.ts';
@@ -22,7 +24,22 @@ export type FakeTask =
 
 const HOG_MOST = 2 ** 30;
 
-await serveJobs(() => Promise.resolve({ version: 'fake 1', runner: { run } }));
+await serveJobs(() => Promise.resolve({ version: 'fake 1', runner: { run }, inspect }));
+
+const held: Buffer[] = [];
+
+// a fake network's path says what inspecting it does
+function inspect({ path }: NetworkRequest): Promise<InspectedNetwork> {
+  if (path === 'crash') process.kill(process.pid, 'SIGSEGV');
+  if (path === 'invalid') throw new PipelineError('model-invalid', 'expected a model; found none');
+  if (path === 'hang') for (;;);
+  if (path === 'hold') held.push(Buffer.alloc(2 ** 27, 1));
+  const external = { path, location: path, sha256: '', sizeBytes: process.pid, chunksSha256: '' };
+  return Promise.resolve({
+    model: { sha256: path } as ModelInspection,
+    external: [{ ...external, chunkHashes: Uint8Array.of(1, 2) }],
+  });
+}
 
 async function run(_hash: string, _plan: unknown, task: unknown, inputs: TaskInputs): Promise<NpzMembers> {
   const fake = task as FakeTask;

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { openPool, poolSize, type Pool, type PoolOptions } from '../../../src/compute/pool.ts';
 import { readNpz } from '../../../src/numeric/npz.ts';
 import type { Job } from '../../../src/compute/jobs.ts';
+import type { InspectedNetwork, NetworkRequest } from '../../../src/compute/network.ts';
 import { failure, fakeChild, fakeJob, pipe, scratchFolder } from './fixtures.ts';
 
 const { folder, remove } = scratchFolder();
@@ -112,6 +113,61 @@ describe('run(job)', () => {
     expect(error.message).toMatch(/at most 1 tasks waiting/);
     await writeFile(gate, 'go');
     await Promise.all([running, waiting]);
+  });
+});
+
+describe('inspect(network)', () => {
+  const network = (path: string): NetworkRequest => ({
+    path,
+    layout: 'nchw',
+    rowShape: [1],
+    dataLayout: undefined,
+    taps: [],
+    code: '',
+    keptFolder: folder,
+  });
+  // the fake child says its process id as a size
+  const pidFrom = ({ external }: InspectedNetwork): number => external[0]!.sizeBytes;
+
+  test('gives what the child found, bytes as bytes', async () => {
+    open();
+    const { model, external } = await pool.inspect(network('a'));
+    expect(model).toEqual({ sha256: 'a' });
+    expect(external[0]!.chunkHashes).toEqual(Uint8Array.of(1, 2));
+  });
+
+  test('uses the children that were started for it, several at once', async () => {
+    open({ children: 3 });
+    expect(await pool.ready(2)).toBe('fake 1');
+    const pids = (await Promise.all([pool.inspect(network('a')), pool.inspect(network('b'))])).map(pidFrom);
+    expect(new Set(pids).size).toBe(2);
+    expect(pool.status().children).toBe(2);
+    expect(pids).toContain(await pidOf(fakeJob(folder, { do: 'pid' })));
+  });
+
+  test('leaves tasks the memory they are planned to have', async () => {
+    open();
+    const pid = pidFrom(await pool.inspect(network('hold')));
+    expect(await pidOf(fakeJob(folder, { do: 'pid' }))).not.toBe(pid);
+  });
+
+  test('passes on what is refused', async () => {
+    open();
+    const error = await failure('model-invalid', () => pool.inspect(network('invalid')));
+    expect(error.plainMessage).toBe('expected a model; found none');
+  });
+
+  test('of a network that ends its process is an error of the network, and others go on', async () => {
+    open();
+    const error = await failure('model-unsupported', () => pool.inspect(network('crash')));
+    expect(error.plainMessage).toMatch(/^the network: .*signal SIGSEGV, in 2 attempts/);
+    expect(await pidOf(fakeJob(folder, { do: 'pid' }))).toBeGreaterThan(0);
+  });
+
+  test('of a network that never ends is given up', async () => {
+    open({ taskSeconds: 0.5 });
+    const error = await failure('model-unsupported', () => pool.inspect(network('hang')));
+    expect(error.plainMessage).toMatch(/within 0.5 s; found it still running, in 2 attempts/);
   });
 });
 

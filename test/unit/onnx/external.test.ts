@@ -2,7 +2,7 @@ import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } fr
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fileSource } from '../../../src/cli/external.ts';
+import { fileSource } from '../../../src/compute/files.ts';
 import { inspectModel } from '../../../src/inspect/inspect.ts';
 import { bufferSource, type RangeSource } from '../../../src/numeric/range.ts';
 import { externalFiles, inlineExternal, type ReadExternal } from '../../../src/onnx/external.ts';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unitsInSet } from '../../../src/accumulate/accumulate.ts';
 import { formOf } from '../../../src/accumulate/partial.ts';
+import { SampleMemory } from '../../../src/accumulate/sampleMemory.ts';
 import { parseDefinition } from '../../../src/definition/definition.ts';
 import { inspectModel } from '../../../src/inspect/inspect.ts';
 import { hashOf, sha256Hex } from '../../../src/numeric/hash.ts';
@@ -17,6 +18,7 @@ import { makePlan } from '../../../src/plan/plan.ts';
 import type { Plan, Task } from '../../../src/plan/plan.ts';
 import { countsFrom, statsFrom } from '../../../src/reduce/objects.ts';
 import { TaskRunner, taskNeeds } from '../../../src/task/task.ts';
+import { sampleKernel } from '../accumulate/kernel.ts';
 import { twoPass } from '../accumulate/sums.ts';
 import { fixture, noise, runModel, wasmRuntime } from '../onnx/fixtures.ts';
 import { inputs } from '../plan/inputs.ts';
@@ -86,9 +88,15 @@ function blockByBlock(plan: Plan): Plan {
   return { ...plan, tasks };
 }
 
+/** One memory for all tasks, as in an isolate. */
+async function samples(): Promise<() => SampleMemory> {
+  const memory = new SampleMemory(await sampleKernel());
+  return () => memory;
+}
+
 /** Runs every task of a plan; each sees the files, rows, objects and members that it declared, and nothing else. */
 async function runPlan(plan: Plan): Promise<NpzMembers[]> {
-  const runner = new TaskRunner(await wasmRuntime());
+  const runner = new TaskRunner(await wasmRuntime(), await samples());
   const planHash = await hashOf(plan);
   const objects: NpzMembers[] = [];
   for (const task of plan.tasks) {
@@ -209,7 +217,7 @@ describe('TaskRunner.run and taskNeeds', () => {
         return runtime.createSession(...args);
       },
     };
-    const runner = new TaskRunner(counting);
+    const runner = new TaskRunner(counting, await samples());
     const source = {
       file: (sha256: string) => Promise.resolve(bufferSource(FILES[sha256]!)),
       rows: ([start, end]: readonly [number, number]) =>
@@ -232,7 +240,7 @@ describe('TaskRunner.run and taskNeeds', () => {
     const objects = await runPlan(plan);
     const other = plan.tasks.findIndex((task) => task.kind === 'activate');
     objects[other] = { ...objects[other]!, means_sha256: { data: new Uint8Array(32), shape: [32] } };
-    const runner = new TaskRunner(await wasmRuntime());
+    const runner = new TaskRunner(await wasmRuntime(), await samples());
     const none = (): never => expect.fail('a reduction needs no files and rows');
     const correlate = plan.tasks.find((task) => task.kind === 'correlate')!;
     await expect(

@@ -1,21 +1,15 @@
-/** Input files as the commands read them: pipeline text, models, and probe data hashed in one pass. */
+/**
+ * Input files by path, as the command line and its child processes read them: models whole, the files beside a model
+ * that its weights lie in by range, anything large hashed in one pass.
+ */
 import { createHash } from 'node:crypto';
-import { createReadStream, openSync, closeSync, readFileSync, readSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { PipelineError } from '../errors.ts';
 import type { Place } from '../errors.ts';
-import { NPY_HEADER_MOST_BYTES, parseNpyHeader } from '../numeric/npy.ts';
-import { located } from '../plan/layers.ts';
-import type { PlannedData } from '../plan/plan.ts';
+import type { RangeSource } from '../numeric/range.ts';
+import type { ReadExternal } from '../onnx/external.ts';
 import { CHUNK_BYTES } from '../runtime/limits.ts';
-
-/** Probe data: what the plan needs of it, how many rows it has, and the list of its chunks' hashes. */
-export interface ProbeFile {
-  path: string;
-  data: PlannedData;
-  rows: number;
-  /** [chunks × 32] */
-  chunkHashes: Uint8Array;
-}
 
 /** @throws PipelineError `file-missing` with the key that names the file */
 export function readInput(path: string, what: string, place?: Place): Uint8Array {
@@ -39,31 +33,35 @@ export function requireFile(path: string, what: string, place?: Place): void {
   });
 }
 
-/** The header of a .npy file of probe data. @throws PipelineError `data-invalid` */
-export function readProbeHeader(
-  path: string,
-  place?: Place,
-): Omit<PlannedData, 'sha256' | 'chunksSha256'> & { rows: number } {
-  requireFile(path, 'probe data', place);
-  const sizeBytes = statSync(path).size;
-  const head = new Uint8Array(Math.min(sizeBytes, NPY_HEADER_MOST_BYTES));
-  const file = openSync(path, 'r');
-  try {
-    readSync(file, head, 0, head.length, 0);
-  } finally {
-    closeSync(file);
-  }
-  return located(place ?? { file: path }, () => {
-    const { dtype, shape, offset } = parseNpyHeader(head, path, sizeBytes, ['uint8', 'float32']);
-    const [rows, ...rowShape] = shape;
-    if (rows === undefined || rowShape.length === 0) {
-      throw new PipelineError(
-        'data-invalid',
-        `${path}: expected rows of data, at least two axes; found shape (${shape.join(', ')})`,
-      );
-    }
-    return { sizeBytes, dtype: dtype as PlannedData['dtype'], rowShape, offset, rows };
-  });
+/** Opens the files beside the model at `modelPath`. @throws PipelineError `file-missing` naming the path */
+export function besideModel(modelPath: string): ReadExternal {
+  // async, so that a missing file rejects
+  return async (location) => {
+    const path = join(dirname(modelPath), location);
+    requireFile(path, `weights of ${modelPath}`);
+    return fileSource(path);
+  };
+}
+
+/** A file by range; open only while it is read. */
+export function fileSource(path: string): RangeSource {
+  return {
+    size: statSync(path).size,
+    read: async (start, end) => {
+      const bytes = new Uint8Array(end - start);
+      const file = openSync(path, 'r');
+      try {
+        let at = 0;
+        // a read may give less than asked for; 0: the file has become shorter
+        for (let count = -1; at < bytes.length && count !== 0; at += count) {
+          count = readSync(file, bytes, at, bytes.length - at, start + at);
+        }
+        return bytes.subarray(0, at);
+      } finally {
+        closeSync(file);
+      }
+    },
+  };
 }
 
 /** The content of a file that is read by range: its hash, and the list of its chunks' hashes. */
@@ -73,13 +71,6 @@ export interface HashedFile {
   chunksSha256: string;
   /** [chunks × 32] */
   chunkHashes: Uint8Array;
-}
-
-/** Reads probe data once, front to back: its hash and its chunks' hashes. */
-export async function readProbe(path: string, place?: Place): Promise<ProbeFile> {
-  const { rows, ...header } = readProbeHeader(path, place);
-  const { sha256, chunksSha256, chunkHashes } = await hashFile(path);
-  return { path, data: { ...header, sha256, chunksSha256 }, rows, chunkHashes };
 }
 
 /** Hashes a file front to back. Memory does not grow with the file. */
