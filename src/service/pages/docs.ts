@@ -1,6 +1,6 @@
 /** The OpenAPI document as a page to read: every route with its fields and answers, and what each code means. */
 import type { Context } from 'hono';
-import { html, raw } from 'hono/html';
+import { html } from 'hono/html';
 import { CODES } from '../../errors.ts';
 import type { ServiceEnv } from '../access.ts';
 import type { openApiDocument } from '../openapi.ts';
@@ -35,7 +35,7 @@ interface Operation {
   responses?: Record<string, Content>;
 }
 
-export async function docsPage(c: Context<ServiceEnv>, document: Document): Promise<Response> {
+export function docsPage(c: Context<ServiceEnv>, document: Document): Response | Promise<Response> {
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({ method, path, operation: operation as Operation })),
   );
@@ -74,7 +74,7 @@ export async function docsPage(c: Context<ServiceEnv>, document: Document): Prom
         )}
       </tbody>
     </table>`;
-  return c.html(wrapped('API', await body));
+  return c.html(wrapped('API', body));
 }
 
 function operationHtml({ method, path, operation }: { method: string; path: string; operation: Operation }): Html {
@@ -171,17 +171,16 @@ function joined(parts: Html[]): Html {
   return html`${parts.map((part, index) => (index === 0 ? part : html` | ${part}`))}`;
 }
 
-function wrapped(title: string, body: unknown): string {
-  return `<!doctype html>${String(
-    html`<html lang="en">
+function wrapped(title: string, body: Html): Html {
+  return html`<!doctype html>
+    <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${title} · Convergent</title>
       </head>
       <body>
-        <main>${raw(String(body))}</main>
+        <main>${body}</main>
       </body>
-    </html>`,
-  )}`;
+    </html>`;
 }
