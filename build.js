@@ -1,5 +1,5 @@
 // Builds dist/: the command line (cli.js), the compute server (compute.js, child.js), the Worker (worker.js), their wasm
-// (ONNX Runtime's, and the kernel of samples), and the report's page script.
+// (ONNX Runtime's, and the kernel of samples), and the scripts of the report's page and of the service's pages.
 // Each kind of task has its own code hash, taken from its own minified bundle, so that a change of the
 // page or of the command line leaves every stored task valid.
 import { createHash } from 'node:crypto';
@@ -20,8 +20,11 @@ const NODE_ENTRIES = {
   'src/compute/child.ts': 'child.js',
 };
 
-// the page is built first, and becomes a text in the Worker
-const PAGE_SCRIPT = 'dist/page.iife';
+// the scripts of pages are built first, and become texts in the Worker
+const PAGE_SCRIPTS = {
+  'src/report/page/page.ts': 'dist/page.iife',
+  'src/service/pages/browser/script.ts': 'dist/service.iife',
+};
 
 /** The kernel that copies activations into samples: its text, and its file beside the bundles. */
 const KERNEL_TEXT = 'src/accumulate/samples.wat';
@@ -84,18 +87,22 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
     inspect: hashOf(await bundleOf('src/inspect/inspect.ts'), ...isolate, ...native),
   };
   const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
-  const page = await build({
-    absWorkingDir: ROOT,
-    metafile: true,
-    entryPoints: ['src/report/page/page.ts'],
-    outfile: join(ROOT, PAGE_SCRIPT),
-    bundle: true,
-    minify: true,
-    format: 'iife',
-    target: 'es2022',
-    legalComments: 'none',
-    logLevel: 'warning',
-  });
+  const scripts = [];
+  for (const [entry, file] of Object.entries(PAGE_SCRIPTS)) {
+    const script = await build({
+      absWorkingDir: ROOT,
+      metafile: true,
+      entryPoints: [entry],
+      outfile: join(ROOT, file),
+      bundle: true,
+      minify: true,
+      format: 'iife',
+      target: 'es2022',
+      legalComments: 'none',
+      logLevel: 'warning',
+    });
+    scripts.push(script);
+  }
   const worker = await build({
     ...workerOptions,
     metafile: true,
@@ -120,7 +127,7 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
       logLevel: 'warning',
     });
   }
-  writeFileSync(join(out, 'LICENSES.txt'), licencesOf([page, worker]));
+  writeFileSync(join(out, 'LICENSES.txt'), licencesOf([...scripts, worker]));
   writeFileSync(join(out, 'code-hashes.json'), `${JSON.stringify(codeHashes, null, 2)}\n`);
 }
 

@@ -30,6 +30,7 @@ export const CODES = {
   'task-failed': { exit: 1, http: 500, retryable: true },
   'address-refused': { exit: 2, http: 422, retryable: false },
   'download-failed': { exit: 1, http: 502, retryable: true },
+  unreachable: { exit: 1, http: 502, retryable: true },
   'secret-missing': { exit: 2, http: 422, retryable: false },
   'payload-invalid': { exit: 2, http: 422, retryable: false },
   'signature-invalid': { exit: 2, http: 401, retryable: false },

@@ -2,6 +2,7 @@
 import { consumeDeadLetters, consumeTasks } from './runtime/consumer.ts';
 import type { Env, TaskMessage } from './runtime/env.ts';
 import { DEAD_LETTER_QUEUE, UPLOAD_QUEUE } from './runtime/names.ts';
+import { tickSchedules } from './runtime/schedule.ts';
 import { consumeUploads } from './runtime/uploads.ts';
 import { app } from './service/app.ts';
 
@@ -16,5 +17,8 @@ export default {
     if (batch.queue === UPLOAD_QUEUE) return consumeUploads(batch, env);
     const tasks = batch as MessageBatch<TaskMessage>;
     return batch.queue === DEAD_LETTER_QUEUE ? consumeDeadLetters(tasks, env) : consumeTasks(tasks, env);
+  },
+  scheduled: async ({ scheduledTime }, env) => {
+    await tickSchedules(env, scheduledTime);
   },
 } satisfies ExportedHandler<Env>;

@@ -6,18 +6,23 @@ import { PipelineError } from '../errors.ts';
 import { sha256Hex } from '../numeric/hash.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { FileEntry, RunStatus } from '../runtime/protocol.ts';
-import type { Engine } from './engine.ts';
+import type { Engine, EngineRequest } from './engine.ts';
 import type { Prepared } from './prepare.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { plannedKinds } from '../runtime/eta.ts';
 
-/** Between two looks at a run: soon at first, seldom in a long one, since each look leaves 0.03 MB behind in workerd. */
+/**
+ * Between two looks at a run: soon at first and when all tasks are done, seldom in a long one, since each look leaves
+ * 0.03 MB behind in workerd.
+ */
 const POLL_MS = 150;
+const REPORT_POLL_MS = 50;
 const MOST_POLL_MS = 2_000;
 
-/** Inputs that are sent together, and files of a result that are fetched together. */
+/** Inputs that are sent together. */
 const FILES_AT_ONCE = 8;
-const SMALL_FILE_BYTES = 2 ** 20;
+/** Files of a result that are fetched with one request: as many as these bytes hold, or one that is larger. */
+const TOGETHER_BYTES = 4 * 2 ** 20;
 
 /** What is known of a run before it ends. */
 export interface RunSoFar {
@@ -66,49 +71,83 @@ export async function follow(
   const planned = plannedKinds(plan);
   let toldReused = false;
   const begunAt = performance.now();
+  let doneAt: number | undefined;
   for (;;) {
     const status = await engine.json<RunStatus>(`/runs/${run}/attempts/${attempt}`);
-    const { reused } = status.progress;
+    const { reused, done } = status.progress;
     // until the attempt begins, what is known is of the one before
     const begun = status.progress.attempt === attempt;
     if (begun && reused !== null) {
-      soFar.tasks = { total: plan.tasks.length, reused, computed: status.progress.done };
+      soFar.tasks = { total: plan.tasks.length, reused, computed: done };
+      if (done + reused >= plan.tasks.length) doneAt ??= performance.now();
       if (!toldReused && reused > 0) display.say(`reuses ${reused} of ${plan.tasks.length} tasks, finished before`);
       toldReused = true;
     }
     if (begun) display.update(status.progress, planned);
     if (status.status !== 'running') return status;
-    const elapsed = performance.now() - begunAt;
-    // the report is short however long the run was
-    const reporting = begun && status.progress.done + (reused ?? 0) >= plan.tasks.length;
-    await sleep(reporting ? POLL_MS : Math.min(MOST_POLL_MS, POLL_MS + elapsed / 50), undefined, { signal });
+    const now = performance.now();
+    const pause = doneAt === undefined ? POLL_MS + (now - begunAt) / 50 : REPORT_POLL_MS + (now - doneAt) / 10;
+    await sleep(Math.min(MOST_POLL_MS, pause), undefined, { signal });
   }
 }
 
-/** Copies every file of a result, checked against its hash; gives the warnings of results.json. @throws PipelineError `input-damaged` */
+/**
+ * Copies every file of a result, checked against its hash; `read` gives the bytes of a few files. Gives the warnings of
+ * results.json.
+ * @throws PipelineError `input-damaged`
+ */
 export async function writeResults(
-  engine: Engine,
-  planHash: string,
+  read: (batch: readonly FileEntry[]) => Promise<Uint8Array[]>,
   files: readonly FileEntry[],
   write: (path: string, bytes: Uint8Array) => void,
 ): Promise<string[]> {
   let warnings: string[] = [];
-  const copy = async ({ path, sha256 }: FileEntry): Promise<void> => {
-    const response = await engine.fetch(`/results/${planHash}/${path.split('/').map(encodeURIComponent).join('/')}`);
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    if ((await sha256Hex(bytes)) !== sha256) {
-      throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
-        hint: 'run the same command again',
-      });
+  for (const batch of batches(files)) {
+    const contents = await read(batch);
+    for (const [index, { path, sha256 }] of batch.entries()) {
+      const bytes = contents[index]!;
+      if ((await sha256Hex(bytes)) !== sha256) {
+        throw new PipelineError('input-damaged', `expected ${path} as the report wrote it; found other bytes`, {
+          hint: 'run the same command again',
+        });
+      }
+      if (path === 'results.json')
+        ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
+      write(path, bytes);
     }
-    if (path === 'results.json') ({ warnings } = JSON.parse(new TextDecoder().decode(bytes)) as { warnings: string[] });
-    write(path, bytes);
-  };
-  // small files a few at a time, large ones alone
-  const small = files.filter(({ bytes }) => bytes <= SMALL_FILE_BYTES);
-  for (let at = 0; at < small.length; at += FILES_AT_ONCE) {
-    await Promise.all(small.slice(at, at + FILES_AT_ONCE).map(copy));
   }
-  for (const file of files) if (file.bytes > SMALL_FILE_BYTES) await copy(file);
   return warnings;
+}
+
+/** Reads files of a result from the local engine, several small ones with one request. */
+export function resultReader(engine: Engine, planHash: string): (batch: readonly FileEntry[]) => Promise<Uint8Array[]> {
+  const bytesOf = async (path: string, init?: EngineRequest): Promise<Uint8Array> =>
+    new Uint8Array(await (await engine.fetch(`/results/${planHash}/${path}`, init)).arrayBuffer());
+  return async (batch) => {
+    if (batch.length === 1) return [await bytesOf(encodedPath(batch[0]!.path))];
+    const body = JSON.stringify(batch.map(({ path }) => path));
+    const together = await bytesOf('together', { method: 'POST', body });
+    let at = 0;
+    return batch.map(({ bytes }) => together.subarray(at, (at += bytes)));
+  };
+}
+
+/** A path of a result as it stands in addresses. */
+export function encodedPath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
+}
+
+// in order
+function batches(files: readonly FileEntry[]): FileEntry[][] {
+  const made: FileEntry[][] = [];
+  let left = 0;
+  for (const file of files) {
+    if (file.bytes <= left) made.at(-1)!.push(file);
+    else {
+      made.push([file]);
+      left = TOGETHER_BYTES;
+    }
+    left -= file.bytes;
+  }
+  return made;
 }

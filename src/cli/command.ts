@@ -13,12 +13,18 @@ export interface CommandContext {
   signal: AbortSignal;
   /** What `--json` prints beside the error when the command fails. */
   soFar: Record<string, unknown>;
+  /** Whether `--json` was asked for. */
+  json: boolean;
+  /** What a person reads after Ctrl-C. */
+  stopText: string;
 }
 
 /** What a command answers: lines for people, and one JSON document for programs. */
 export interface Answer {
   text: string;
   json: unknown;
+  /** Said after the answer, and decides the exit code: the work was done and something is wrong with its outcome. */
+  error?: PipelineError;
 }
 
 export interface Command {
@@ -26,10 +32,11 @@ export interface Command {
   usage: string;
   summary: string;
   details: readonly string[];
-  /** How many files it takes. */
-  operands: number;
+  /** How many operands it takes, or the fewest and the most. */
+  operands: number | readonly [fewest: number, most: number];
   options: ParseArgsOptionsConfig;
-  run(invocation: Invocation, context: CommandContext): Promise<Answer>;
+  /** Null: it has said everything itself. */
+  run(invocation: Invocation, context: CommandContext): Promise<Answer | null>;
 }
 
 export const STATE_OPTION = { state: { type: 'string' } } as const;
@@ -49,4 +56,15 @@ export function computeChoice({ options }: Invocation): ProviderName | undefined
   const asked = options.compute as string | undefined;
   if (asked === undefined || asked === 'isolate' || asked === 'native') return asked;
   throw new PipelineError('usage', `expected --compute isolate or --compute native; found ${asked}`);
+}
+
+export const REMOTE_OPTIONS = { remote: { type: 'string' }, token: { type: 'string' } } as const;
+export const REMOTE_DETAILS = [
+  '  --remote <url>   the service to ask; without, the one of the state folder',
+  '  --token <token>  what it asks for (default CONVERGENT_TOKEN)',
+] as const;
+
+/** An option's text. */
+export function optionText({ options }: Invocation, name: string): string | undefined {
+  return options[name] as string | undefined;
 }

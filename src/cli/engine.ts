@@ -2,10 +2,11 @@
  * The local engine: the same Worker that is deployed, in miniflare, with its bucket, queue, workflow and
  * Durable Object persisted in the state folder.
  */
-import { createWriteStream, readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Miniflare } from 'miniflare';
 import { PipelineError } from '../errors.ts';
@@ -39,10 +40,18 @@ export interface EngineOptions {
   inspects?: boolean;
   /** File of the Worker in `dist`. */
   worker?: string;
+  /** Where it listens; without, on a free port of the loopback. */
+  listen?: { host: string; port: number };
+  /** Variables of the Worker beside the engine's own. */
+  variables?: Record<string, string>;
+  /** Hears each line that the Worker logs. */
+  heard?: (line: string) => void;
 }
 
 export interface Engine {
-  /** Sends a request to the Worker. @throws PipelineError as the Worker said */
+  /** Where it listens, such as http://127.0.0.1:8787. */
+  address: string;
+  /** Sends a request to the routes for the local command line. @throws PipelineError as the Worker said */
   fetch(path: string, init?: EngineRequest): Promise<Response>;
   json<T>(path: string, init?: EngineRequest): Promise<T>;
   /** Sends a request to the service as anybody can, and gives its answer whatever it is. */
@@ -62,16 +71,12 @@ export interface EngineRequest {
 }
 
 /** Starts the Worker on a locked state folder. `dist` is the folder of the built Worker. */
-export async function startEngine(
-  statePath: string,
-  dist: string,
-  { compute: starting, inspects = false, worker = 'worker.js' }: EngineOptions,
-): Promise<Engine> {
+export async function startEngine(statePath: string, dist: string, options: EngineOptions): Promise<Engine> {
   // a large package: it loads while the children start; `import` would parse it twice to tell its format
   const miniflare = createRequire(import.meta.url)('miniflare') as typeof import('miniflare');
-  const compute = await starting;
+  const compute = await options.compute;
   try {
-    return await startWorker(miniflare, statePath, dist, worker, compute, inspects);
+    return await startWorker(miniflare, statePath, dist, options, compute);
   } catch (error) {
     await compute?.server.close(0);
     throw error;
@@ -82,9 +87,8 @@ async function startWorker(
   { Log, LogLevel, Miniflare }: typeof import('miniflare'),
   statePath: string,
   dist: string,
-  worker: string,
+  { worker = 'worker.js', inspects = false, listen, variables = {}, heard }: EngineOptions,
   compute: NativeCompute | null,
-  inspects: boolean,
 ): Promise<Engine> {
   // workerd inherits this, so that a later run on the same folder finds it
   process.env[STATE_MARK] = statePath;
@@ -96,6 +100,7 @@ async function startWorker(
   const ours = SIGNALS.map((signal) => process.listeners(signal));
   const miniflare = new Miniflare({
     name: 'convergent',
+    ...listen,
     modules: [
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(dist, worker), 'utf8') },
       // compiled as the Worker starts, and called by its own tasks and inspections alone
@@ -105,6 +110,7 @@ async function startWorker(
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],
     bindings: {
+      ...variables,
       LOCAL: 'yes',
       ENGINE_TOKEN: token,
       ...(compute && {
@@ -137,6 +143,7 @@ async function startWorker(
     handleRuntimeStdio: (stdout: Readable, stderr: Readable) => {
       stdout.pipe(log, { end: false });
       stderr.pipe(log, { end: false });
+      if (heard) createInterface({ input: stdout }).on('line', heard);
     },
   });
   // miniflare ends the process on a signal before anybody can say so; `stop` ends workerd in its place
@@ -148,7 +155,13 @@ async function startWorker(
     }
   };
   keepOurs();
-  await miniflare.ready;
+  let address: string;
+  try {
+    address = (await miniflare.ready).origin;
+  } catch (error) {
+    await miniflare.dispose().catch(() => undefined);
+    throw error;
+  }
   keepOurs();
 
   const service = async (path: string, init: EngineRequest = {}): Promise<Response> =>
@@ -164,6 +177,7 @@ async function startWorker(
     throw await errorOf(response, path);
   };
   return {
+    address,
     fetch,
     json: async <T>(path: string, init?: EngineRequest) => (await (await fetch(path, init)).json()) as T,
     service,

@@ -40,6 +40,7 @@ function placeText({ file, line, column, key }: Place): string {
   return spot === '' ? key : `${spot} (${key})`;
 }
 
-function harmless(text: string): string {
+/** A text without control characters: they are shown as escapes. */
+export function harmless(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,17 +1,37 @@
 /** Command line entry: reads the arguments, runs one command, prints its answer, and sets the exit code. */
 import { parseArgs } from 'node:util';
 import { fromUnknown, nearest, PipelineError } from '../errors.ts';
-import type { Answer, Command, Invocation } from './command.ts';
+import { cancelCommand } from './cancel.ts';
+import type { Answer, Command, CommandContext, Invocation } from './command.ts';
 import { formatError } from './errors.ts';
 import { initCommand } from './init.ts';
 import { layersCommand } from './layers.ts';
+import { logsCommand } from './logs.ts';
 import { planCommand } from './plan.ts';
+import { pushCommand } from './push.ts';
+import { retryCommand } from './retry.ts';
 import { runCommand } from './run.ts';
+import { serveCommand } from './serve.ts';
+import { statusCommand } from './status.ts';
+import { tokenCommand } from './token.ts';
 import { validateCommand } from './validate.ts';
 
 declare const CONVERGENT_VERSION: string;
 
-const COMMANDS: readonly Command[] = [runCommand, planCommand, validateCommand, layersCommand, initCommand];
+const COMMANDS: readonly Command[] = [
+  runCommand,
+  planCommand,
+  validateCommand,
+  layersCommand,
+  initCommand,
+  serveCommand,
+  pushCommand,
+  statusCommand,
+  logsCommand,
+  cancelCommand,
+  retryCommand,
+  tokenCommand,
+];
 
 /** Exit codes of a process ended by a signal are 128 + its number. */
 const SIGNAL_EXITS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
@@ -35,25 +55,29 @@ async function main(argv: string[]): Promise<number> {
   const json = argv.includes('--json');
   const color = Boolean(process.stderr.isTTY && !process.env.NO_COLOR);
   const stop = stopOnSignals();
-  const soFar: Record<string, unknown> = {};
+  const context: CommandContext = {
+    signal: stop,
+    soFar: {},
+    json,
+    stopText: 'stopped; no finished task is lost, the same command goes on',
+  };
   try {
     const chosen = choose(argv.filter((argument) => argument !== '--json'));
-    const answer =
-      'answer' in chosen ? chosen.answer : await chosen.command.run(chosen.invocation, { signal: stop, soFar });
+    const answer = 'answer' in chosen ? chosen.answer : await chosen.command.run(chosen.invocation, context);
+    if (answer === null) return 0;
     stop.throwIfAborted();
     await write(process.stdout, json ? JSON.stringify(answer.json) : answer.text);
-    return 0;
+    if (!answer.error) return 0;
+    await write(process.stderr, formatError(answer.error, color));
+    return answer.error.exitCode;
   } catch (thrown) {
     const stopped = stop.aborted ? (stop.reason as Stopped) : undefined;
     const error = fromUnknown(thrown);
     const record = stopped
-      ? { code: 'stopped', message: 'stopped before the end; the same command goes on' }
+      ? { code: 'stopped', message: context.stopText.replace(/^stopped[;,] /, '') }
       : error.toJSON();
-    if (json) await write(process.stdout, JSON.stringify({ ...soFar, error: record }));
-    await write(
-      process.stderr,
-      stopped ? 'stopped; no finished task is lost, the same command goes on' : formatError(error, color),
-    );
+    if (json) await write(process.stdout, JSON.stringify({ ...context.soFar, error: record }));
+    await write(process.stderr, stopped ? context.stopText : formatError(error, color));
     return stopped ? stopped.exitCode : error.exitCode;
   }
 }
@@ -111,10 +135,12 @@ function choose(argv: string[]): Chosen {
     });
   }
   const { positionals, values } = parsed;
-  if (positionals.length !== command.operands) {
+  const [fewest, most] = typeof command.operands === 'number' ? [command.operands, command.operands] : command.operands;
+  if (positionals.length < fewest || positionals.length > most) {
+    const count = fewest === most ? `${fewest}` : `${fewest} to ${most}`;
     throw new PipelineError(
       'usage',
-      `expected ${command.operands} file${command.operands === 1 ? '' : 's'} after ${name}; found ${positionals.length}`,
+      `expected ${count} argument${count === '1' ? '' : 's'} after ${name}; found ${positionals.length}`,
       { hint: `usage: convergent ${command.usage}` },
     );
   }

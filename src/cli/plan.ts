@@ -11,7 +11,7 @@ import { COMPUTE_DETAIL, COMPUTE_OPTION, computeChoice, STATE_DETAIL, STATE_OPTI
 import type { Command } from './command.ts';
 import { planFile } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
-import { duration } from './progress.ts';
+import { duration, progressDisplay } from './progress.ts';
 
 const MIB = 2 ** 20;
 
@@ -27,7 +27,9 @@ export const planCommand: Command = {
   operands: 1,
   options: { ...STATE_OPTION, ...COMPUTE_OPTION },
   run: async (invocation) => {
-    const prepared = await planFile(invocation.positionals[0]!, stateFolder(invocation), computeChoice(invocation));
+    const display = progressDisplay(process.stderr);
+    const [file, compute] = [invocation.positionals[0]!, computeChoice(invocation)];
+    const prepared = await planFile(file, stateFolder(invocation), compute, display.show).finally(display.end);
     const { plan } = prepared;
     const here = expectedHere(prepared);
     const mib = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;

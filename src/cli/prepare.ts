@@ -6,6 +6,7 @@ import { inspectNetwork } from '../compute/network.ts';
 import type { ExternalFile, NetworkRequest } from '../compute/network.ts';
 import { parseDefinition } from '../definition/definition.ts';
 import type { ParsedDefinition } from '../definition/definition.ts';
+import { isAddress } from '../definition/paths.ts';
 import { PipelineError } from '../errors.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
 import { sha256Hex } from '../numeric/hash.ts';
@@ -16,6 +17,7 @@ import { makeForecastPlan } from '../plan/deployed.ts';
 import { located } from '../plan/layers.ts';
 import type { CodeHashes, Plan, PlanInputs } from '../plan/plan.ts';
 import type { ProviderName } from '../plan/providers.ts';
+import { downloadModel } from './download.ts';
 import { openNative } from './native.ts';
 import type { NativeRuntime } from './native.ts';
 import { readProbe, readProbeHeader } from './probe.ts';
@@ -29,12 +31,16 @@ export const DIST = import.meta.dirname;
 /** A pipeline file with the paths it names, absolute. */
 export interface LoadedDefinition extends ParsedDefinition {
   file: string;
+  text: string;
   sha256: string;
-  modelPaths: string[];
+  /** Null for networks by address. */
+  modelPaths: (string | null)[];
   dataPath: string;
 }
 
 export interface Prepared extends LoadedDefinition {
+  /** Those of networks by address too, downloaded. */
+  modelPaths: string[];
   plan: Plan;
   models: ModelInspection[];
   probe: ProbeFile;
@@ -47,14 +53,16 @@ export interface Prepared extends LoadedDefinition {
 /** @throws PipelineError `file-missing`, `definition-invalid` */
 export async function loadDefinition(file: string): Promise<LoadedDefinition> {
   const bytes = readInput(file, 'a pipeline file');
-  const parsed = parseDefinition(new TextDecoder().decode(bytes), file);
+  const text = new TextDecoder().decode(bytes);
+  const parsed = parseDefinition(text, file);
   requireFigures(parsed);
   const folder = dirname(resolve(file));
   return {
     ...parsed,
     file,
+    text,
     sha256: await sha256Hex(bytes),
-    modelPaths: parsed.definition.networks.map((network) => resolve(folder, network.model)),
+    modelPaths: parsed.definition.networks.map(({ model }) => (isAddress(model) ? null : resolve(folder, model))),
     dataPath: resolve(folder, parsed.definition.probe.data),
   };
 }
@@ -64,21 +72,23 @@ export async function planFile(
   file: string,
   stateFolder: string,
   compute: ProviderName | undefined,
+  show: (text: string) => void,
 ): Promise<Prepared> {
   const loaded = await loadDefinition(file);
   const choice = compute ?? loaded.definition.compute;
-  if (choice === 'isolate') return preparePlan(loaded, stateFolder, choice, Promise.resolve(null));
+  if (choice === 'isolate') return preparePlan(loaded, stateFolder, choice, Promise.resolve(null), show);
   const { native, close } = openNative(loaded.modelPaths.length);
   try {
-    return await preparePlan(loaded, stateFolder, choice, native);
+    return await preparePlan(loaded, stateFolder, choice, native, show);
   } finally {
     await close();
   }
 }
 
 /**
- * Definition to plan. `stateFolder` keeps inspections; `choice` is the provider asked for, if any, and `native` the
- * native runtime, null where it doesn't load: then networks are inspected in WebAssembly, in this process.
+ * Definition to plan. `stateFolder` keeps inspections and downloads; `choice` is the provider asked for, if any, and `native` the
+ * native runtime, null where it doesn't load: then networks are inspected in WebAssembly, in this process; `show`
+ * hears how far a download is.
  * @throws PipelineError as the stages say
  */
 export async function preparePlan(
@@ -86,6 +96,7 @@ export async function preparePlan(
   stateFolder: string,
   choice: ProviderName | undefined,
   native: Promise<NativeRuntime | null>,
+  show: (text: string) => void,
 ): Promise<Prepared> {
   const { definition, where } = loaded;
   const found = await native;
@@ -96,11 +107,18 @@ export async function preparePlan(
     });
   }
 
+  const downloading = { folder: join(stateFolder, 'downloads'), fetch: globalThis.fetch, show };
+  const modelPaths: string[] = [];
+  for (const [index, { name, model, address }] of definition.networks.entries()) {
+    const download = () => downloadModel(model, address!, downloading);
+    modelPaths.push(loaded.modelPaths[index] ?? (await located(where(['networks', name, 'model']), download)));
+  }
+
   const dataPlace = where(['probe', 'data']);
   const { rowShape } = readProbeHeader(loaded.dataPath, dataPlace);
   const requests = definition.networks.map(({ name, layout }, index) => {
     const place = where(['networks', name, 'model']);
-    const path = loaded.modelPaths[index]!;
+    const path = modelPaths[index]!;
     requireFile(path, 'a model', place);
     const request: NetworkRequest = {
       path,
@@ -140,7 +158,15 @@ export async function preparePlan(
     versions: { isolate: WASM_VERSION, ...(found !== null && { native: found.runtime }) },
     where,
   };
-  return { ...loaded, plan: await makeForecastPlan(inputs), models, probe, external: external.flat(), inputs };
+  return {
+    ...loaded,
+    modelPaths,
+    plan: await makeForecastPlan(inputs),
+    models,
+    probe,
+    external: external.flat(),
+    inputs,
+  };
 }
 
 /** ONNX Runtime in this process, the same build the Worker runs. */

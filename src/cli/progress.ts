@@ -8,10 +8,12 @@ import type { ProgressSummary } from '../runtime/protocol.ts';
 const PLAIN_EVERY_MS = 5_000;
 export interface ProgressDisplay {
   /** A line that stays. */
-  say(text: string): void;
-  update(summary: ProgressSummary, planned: ReadonlyMap<TaskKind, PlannedKind>): void;
+  say: (text: string) => void;
+  update: (summary: ProgressSummary, planned: ReadonlyMap<TaskKind, PlannedKind>) => void;
+  /** Any live line. */
+  show: (text: string) => void;
   /** Removes the live line. */
-  end(): void;
+  end: () => void;
 }
 
 /** A display on `stream`; live only where it is a terminal. */
@@ -24,24 +26,25 @@ export function progressDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
     if (live) stream.write('\r\u001b[2K');
     live = false;
   };
+  const show = (text: string): void => {
+    if (text === lastText) return;
+    if (stream.isTTY) {
+      stream.write(`\r\u001b[2K${text.slice(0, (stream.columns ?? 80) - 1)}`);
+      live = true;
+      lastText = text;
+    } else if (Date.now() - lastPlain >= PLAIN_EVERY_MS) {
+      stream.write(`${text}\n`);
+      lastPlain = Date.now();
+      lastText = text;
+    }
+  };
   return {
     say(text) {
       clear();
       stream.write(`${text}\n`);
     },
-    update(summary, planned) {
-      const text = progressText(summary, planned, (Date.now() - started) / 1000);
-      if (text === lastText) return;
-      if (stream.isTTY) {
-        stream.write(`\r\u001b[2K${text.slice(0, (stream.columns ?? 80) - 1)}`);
-        live = true;
-        lastText = text;
-      } else if (Date.now() - lastPlain >= PLAIN_EVERY_MS) {
-        stream.write(`${text}\n`);
-        lastPlain = Date.now();
-        lastText = text;
-      }
-    },
+    update: (summary, planned) => show(progressText(summary, planned, (Date.now() - started) / 1000)),
+    show,
     end: clear,
   };
 }
@@ -62,6 +65,24 @@ export function progressText(
   if (summary.done > 0) parts.push(`about ${duration(secondsLeft(summary, planned, elapsedSeconds))} left`);
   parts.push(`${duration(elapsedSeconds)} so far`);
   return parts.join(' · ');
+}
+
+/** What the line of a transfer says: bytes, rate, and the time left. */
+export function transferText(what: string, sentBytes: number, totalBytes: number, seconds: number): string {
+  const parts = [`${what} ${size(sentBytes)} of ${size(totalBytes)}`];
+  const rate = seconds > 0 ? sentBytes / seconds : 0;
+  if (rate > 0) {
+    parts.push(`${size(rate)}/s`);
+    if (sentBytes < totalBytes) parts.push(`about ${duration((totalBytes - sentBytes) / rate)} left`);
+  }
+  return parts.join(' · ');
+}
+
+/** `1536` → `1.5 KiB`. */
+export function size(bytes: number): string {
+  const power = bytes < 1024 ? 0 : Math.min(3, Math.floor(Math.log2(bytes) / 10));
+  const value = bytes / 1024 ** power;
+  return `${power === 0 ? Math.round(value) : value.toPrecision(value >= 100 ? Math.ceil(Math.log10(value + 1)) : 2)} ${['B', 'KiB', 'MiB', 'GiB'][power]}`;
 }
 
 /** `75` → `1 min 15 s`. */

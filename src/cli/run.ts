@@ -5,14 +5,23 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { fromRecord } from '../errors.ts';
+import { fromRecord, PipelineError } from '../errors.ts';
+import type { GateOutcome } from '../gate/gate.ts';
 import { describePlan } from '../plan/describe.ts';
 import type { ProviderName } from '../plan/providers.ts';
 import type { FileEntry, TaskRecord } from '../runtime/protocol.ts';
-import { follow, storeInputs, writeResults } from './client.ts';
+import { follow, resultReader, storeInputs, writeResults } from './client.ts';
 import type { RunSoFar } from './client.ts';
-import { COMPUTE_DETAIL, COMPUTE_OPTION, computeChoice, STATE_DETAIL, STATE_OPTION, stateFolder } from './command.ts';
-import type { Command } from './command.ts';
+import {
+  COMPUTE_DETAIL,
+  COMPUTE_OPTION,
+  computeChoice,
+  REMOTE_OPTIONS,
+  STATE_DETAIL,
+  STATE_OPTION,
+  stateFolder,
+} from './command.ts';
+import type { Answer, Command } from './command.ts';
 import { startEngine } from './engine.ts';
 import type { Engine } from './engine.ts';
 import { startNative } from './native.ts';
@@ -21,6 +30,7 @@ import { DIST, loadDefinition, preparePlan } from './prepare.ts';
 import type { Prepared } from './prepare.ts';
 import { duration, progressDisplay } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
+import { runRemotely } from './remoteRun.ts';
 import { openState } from './state.ts';
 
 declare const CONVERGENT_VERSION: string;
@@ -43,27 +53,40 @@ export interface RunReport {
   /** Wall time by stage. */
   seconds: Record<string, number>;
   warnings: string[];
+  /** What the pipeline's gate says; null where it has none. */
+  gate: GateOutcome | null;
 }
 
 export const runCommand: Command = {
   name: 'run',
-  usage: 'run <pipeline.yaml> [--out <dir>] [--state <dir>] [--compute <provider>] [--fresh] [--json]',
+  usage: 'run <pipeline.yaml> [--out <dir>] [--state <dir>] [--compute <provider>] [--fresh] [--remote <url>] [--json]',
   summary: 'compares the networks of a pipeline and writes the report',
   details: [
     '  --out <dir>    output folder (default convergent-out/<name>)',
     STATE_DETAIL,
     COMPUTE_DETAIL,
     '  --fresh        first deletes what is finished of this plan, so that everything is computed anew',
+    '  --remote <url> the service runs it: push, start, follow, fetch',
+    '  --token <t>    what the service asks for (default CONVERGENT_TOKEN)',
     '  --json         one JSON document on stdout',
     '',
-    'Killed at any moment, the same command goes on with every finished task.',
+    'Killed at any moment, the same command goes on with every finished task. Exit code 3: the gate failed.',
   ],
   operands: 1,
-  options: { ...STATE_OPTION, ...COMPUTE_OPTION, out: { type: 'string' }, fresh: { type: 'boolean' } },
-  run: async (invocation, { signal, soFar }) => {
-    const { out, fresh } = invocation.options;
+  options: {
+    ...STATE_OPTION,
+    ...COMPUTE_OPTION,
+    ...REMOTE_OPTIONS,
+    out: { type: 'string' },
+    fresh: { type: 'boolean' },
+  },
+  run: async (invocation, context) => {
+    const { out, fresh, remote } = invocation.options;
+    const { signal, soFar } = context;
     // what isn't known yet is null, so that the document always has the same keys
-    Object.assign(soFar, { run: null, digest: null, out: null, tasks: null, seconds: null, warnings: null });
+    const unknown = { run: null, digest: null, out: null, tasks: null, seconds: null, warnings: null, gate: null };
+    Object.assign(soFar, unknown);
+    if (remote !== undefined) return answerOf(await runRemotely(invocation, progressDisplay(process.stderr), context));
     const options = {
       file: invocation.positionals[0]!,
       out: out as string | undefined,
@@ -71,10 +94,21 @@ export const runCommand: Command = {
       compute: computeChoice(invocation),
       fresh: fresh === true,
     };
-    const report = await runPipeline(options, progressDisplay(process.stderr), signal, soFar);
-    return { text: runText(report), json: { ...report, error: null } };
+    return answerOf(await runPipeline(options, progressDisplay(process.stderr), signal, soFar));
   },
 };
+
+/** What a run that came to its end says; a failed gate is an error beside it. */
+export function answerOf(report: RunReport): Answer {
+  const error = report.gate?.passed === false ? gateError(report.gate) : undefined;
+  return { text: runText(report), json: { ...report, error: error?.toJSON() ?? null }, ...(error && { error }) };
+}
+
+function gateError({ rules }: GateOutcome): PipelineError {
+  const failed = rules.filter(({ passed }) => !passed);
+  const lines = failed.map(({ text }) => `\n${text}`).join('');
+  return new PipelineError('gate-failed', `the gate failed, ${failed.length} of ${rules.length} rules:${lines}`);
+}
 
 /**
  * Runs a pipeline. `soFar` is filled in as things become known, for whoever reports a failure.
@@ -100,7 +134,7 @@ export async function runPipeline(
     const starting = timed(seconds, 'start', () => startEngine(state.path, DIST, { compute }));
     const native = compute.then((started) => started?.server ?? null);
     const [preparing, opening] = await Promise.allSettled([
-      timed(seconds, 'plan', () => preparePlan(loaded, state.path, choice, native)),
+      timed(seconds, 'plan', () => preparePlan(loaded, state.path, choice, native, display.show)),
       starting,
     ]);
     if (opening.status === 'fulfilled') engine = opening.value;
@@ -142,13 +176,14 @@ export async function runPipeline(
     Object.assign(seconds, stageSeconds(records, begun, ended));
     const { digest, files } = await worker.json<{ digest: string; files: FileEntry[] }>(`/results/${planHash}`);
     const output = openOutput(out);
+    const read = resultReader(worker, planHash);
     try {
-      const warnings = await timed(seconds, 'write', () => writeResults(worker, planHash, files, output.write));
+      const warnings = await timed(seconds, 'write', () => writeResults(read, files, output.write));
       const total = plan.tasks.length;
       const reused = status.progress.reused ?? 0;
       const tasks = { total, reused, computed: status.progress.done };
       seconds.total = round((Date.now() - started) / 1000);
-      const report: RunReport = { run, digest, out, tasks, seconds, warnings };
+      const report: RunReport = { run, digest, out, tasks, seconds, warnings, gate: outcome.gate };
       const written = files.map(({ path }) => path);
       const peak = worker.peakMemoryBytes();
       output.write('run.json', runJson(report, prepared, attempt, started, records, peak, written));
@@ -245,6 +280,7 @@ function runJson(
     data: dataPath,
     models: Object.fromEntries(plan.networks.map((network, index) => [network.name, modelPaths[index]])),
     digest: report.digest,
+    gate: report.gate,
     tasks: report.tasks,
     seconds: report.seconds,
     files,

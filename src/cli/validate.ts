@@ -14,7 +14,8 @@ export const validateCommand: Command = {
   run: async ({ positionals }) => {
     const { definition, service, where, modelPaths, dataPath, file } = await loadDefinition(positionals[0]!);
     for (const [index, network] of definition.networks.entries()) {
-      requireFile(modelPaths[index]!, 'a model', where(['networks', network.name, 'model']));
+      const path = modelPaths[index];
+      if (path != null) requireFile(path, 'a model', where(['networks', network.name, 'model']));
     }
     const { rows, dtype, rowShape } = readProbeHeader(dataPath, where(['probe', 'data']));
     const { name, networks, layers } = definition;

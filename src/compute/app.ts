@@ -11,6 +11,7 @@ import { HTTPException } from 'hono/http-exception';
 import { CODES, fromUnknown, PipelineError, type ErrorCode } from '../errors.ts';
 import type { FileCache } from './cache.ts';
 import type { JobDone } from './jobs.ts';
+import type { MadeObjects } from './made.ts';
 import { partBytes, type TaskFigures } from './parts.ts';
 import type { Pool } from './pool.ts';
 import { LENGTH_BYTES, readHashes, readTaskHeader, TASK_FIGURES, type TaskHeader } from './request.ts';
@@ -37,6 +38,7 @@ export const DEFAULT_LIMITS: Limits = {
 export interface AppParts {
   pool: Pool;
   cache: FileCache;
+  made: MadeObjects;
   /** Who may spool a body. */
   turns: Turns;
   /** An existing folder for tasks under way. */
@@ -51,7 +53,7 @@ const HASH = /^[0-9a-f]{64}$/;
 const RETRY_AFTER_SECONDS = '5';
 
 export function computeApp(parts: AppParts): Hono {
-  const { pool, cache, turns, limits, closing } = parts;
+  const { pool, cache, made, turns, limits, closing } = parts;
   const app = new Hono();
 
   app.onError((thrown) => {
@@ -115,7 +117,13 @@ export function computeApp(parts: AppParts): Hono {
       const held = await cache.hold(needed);
       try {
         if (held.missing.length > 0) return c.json({ missing: held.missing }, 424);
-        return await answerTask(header, body, spoolBytes, parts, c.req.raw.signal);
+        const objects = made.hold(madeKeys(header));
+        if (objects.missing.length > 0) return c.json({ missing: objects.missing }, 424);
+        try {
+          return await answerTask(header, body, spoolBytes, parts, c.req.raw.signal);
+        } finally {
+          objects.release();
+        }
       } finally {
         held.release();
       }
@@ -149,14 +157,16 @@ async function answerTask(
   header: TaskHeader,
   body: BodyReader,
   spoolBytes: number,
-  { pool, cache, spoolFolder, limits }: AppParts,
+  { pool, cache, made, spoolFolder, limits }: AppParts,
   signal: AbortSignal,
 ): Promise<Response> {
   const spoolPath = join(spoolFolder, `${randomUUID()}.in`);
   const resultPath = join(spoolFolder, `${randomUUID()}.out`);
   try {
     await spoolBody(body, spoolPath, spoolBytes);
-    const done: JobDone = await pool.run({ ...header, filesFolder: cache.folder, spoolPath, resultPath }, signal);
+    const folders = { filesFolder: cache.folder, madeFolder: made.folder };
+    const done: JobDone = await pool.run({ ...header, ...folders, spoolPath, resultPath }, signal);
+    await made.keep(done.key, resultPath, done.bytes);
     const figures: TaskFigures = { seconds: done.seconds, peakBytes: done.peakBytes };
     return new Response(await streamAndRemove(resultPath, limits.stallSeconds * 1000), {
       headers: {
@@ -165,9 +175,17 @@ async function answerTask(
         [TASK_FIGURES]: JSON.stringify(figures),
       },
     });
+  } catch (thrown) {
+    // the next attempt gets what the bucket has
+    if (fromUnknown(thrown).code === 'object-damaged') await made.forget(madeKeys(header));
+    throw thrown;
   } finally {
     await Promise.all([spoolPath, resultPath].map((path) => rm(path, { force: true })));
   }
+}
+
+function madeKeys({ parts }: TaskHeader): string[] {
+  return parts.flatMap((part) => (part.kind === 'made' ? [part.key] : []));
 }
 
 function hashOf(c: Context): string {

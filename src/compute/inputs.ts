@@ -1,12 +1,15 @@
 /**
  * The inputs of a task as a child process finds them: files of the cache by content, rows and ranges of objects in
- * the spooled body of the request. Reads by range; what wasn't sent can't be read.
+ * the spooled body of the request, or rows in the file of the probe data and objects that this server made. Reads by
+ * range; what wasn't sent can't be read.
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PipelineError } from '../errors.ts';
 import type { RangeSource } from '../numeric/range.ts';
 import type { RowRange } from '../plan/groups.ts';
+import type { PlannedData } from '../plan/plan.ts';
+import { bytesOfRow } from '../plan/work.ts';
 import type { TaskInputs } from '../task/task.ts';
 import { partBytes, type TaskPart } from './parts.ts';
 
@@ -16,10 +19,15 @@ export interface InputPlaces {
   filesFolder: string;
   /** SHA-256 of those the task may read. */
   files: string[];
+  /** Folder of the server's own objects, by task key. */
+  madeFolder: string;
   /** The bytes of `parts`, back to back. */
   spoolPath: string;
   parts: TaskPart[];
 }
+
+/** What tells where a row stands. */
+type ProbeFile = Pick<PlannedData, 'sha256' | 'dtype' | 'rowShape' | 'offset'>;
 
 export interface OpenInputs extends TaskInputs {
   /** Closes all files; sources that were given out fail from then on. */
@@ -33,8 +41,8 @@ interface Piece {
   at: number;
 }
 
-/** Opens the spool, and files as they are asked for. */
-export async function openInputs(places: InputPlaces): Promise<OpenInputs> {
+/** Opens the spool, and files as they are asked for; `data`: where rows stand in a file of the probe data. */
+export async function openInputs(places: InputPlaces, data: ProbeFile): Promise<OpenInputs> {
   const parts: { part: TaskPart; at: number }[] = [];
   let spoolBytes = 0;
   for (const part of places.parts) {
@@ -43,17 +51,26 @@ export async function openInputs(places: InputPlaces): Promise<OpenInputs> {
   }
   const spool = await open(places.spoolPath);
   const handles = [spool];
+  const fileAt = async (path: string, what: string): Promise<RangeSource> => {
+    const handle = await open(path);
+    handles.push(handle);
+    const { size } = await handle.stat();
+    return { size, read: (start, end) => readRange(handle, start, end, what, size) };
+  };
+  const file = async (sha256: string): Promise<RangeSource> => {
+    if (!places.files.includes(sha256)) throw notSent(`file ${sha256}`);
+    return fileAt(join(places.filesFolder, sha256), `file ${sha256}`);
+  };
+  let probe: Promise<RangeSource> | undefined;
 
   return {
-    async file(sha256) {
-      if (!places.files.includes(sha256)) throw notSent(`file ${sha256}`);
-      const handle = await open(join(places.filesFolder, sha256));
-      handles.push(handle);
-      const { size } = await handle.stat();
-      return { size, read: (start, end) => readRange(handle, start, end, `file ${sha256}`, size) };
-    },
+    file,
 
     async rows([start, end]: RowRange) {
+      if (places.files.includes(data.sha256)) {
+        const bytes = bytesOfRow(data);
+        return (await (probe ??= file(data.sha256))).read(data.offset + start * bytes, data.offset + end * bytes);
+      }
       const rows = parts.filter(({ part }) => part.kind === 'rows') as {
         part: Extract<TaskPart, { kind: 'rows' }>;
         at: number;
@@ -74,12 +91,13 @@ export async function openInputs(places: InputPlaces): Promise<OpenInputs> {
       return bytes;
     },
 
-    object(task): Promise<RangeSource> {
-      const found = parts.find(({ part }) => part.kind === 'object' && part.task === task);
-      if (found?.part.kind !== 'object') return Promise.reject(notSent(`the object of task ${task}`));
+    async object(task): Promise<RangeSource> {
+      const found = parts.find(({ part }) => part.kind !== 'rows' && part.task === task);
+      if (found?.part.kind === 'made') return fileAt(join(places.madeFolder, found.part.key), `object of task ${task}`);
+      if (found?.part.kind !== 'object') throw notSent(`the object of task ${task}`);
       const { size, ranges } = found.part;
       const pieces = joined(ranges, found.at);
-      return Promise.resolve({
+      return {
         size,
         async read(start: number, end: number) {
           const what = `bytes [${start}, ${end}) of the object of task ${task}`;
@@ -88,7 +106,7 @@ export async function openInputs(places: InputPlaces): Promise<OpenInputs> {
           const from = piece.at + start - piece.start;
           return readRange(spool, from, from + end - start, what, spoolBytes);
         },
-      });
+      };
     },
 
     async close() {

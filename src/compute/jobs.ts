@@ -8,7 +8,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { fromUnknown, PipelineError, type ErrorRecord } from '../errors.ts';
+import { collectGarbage } from '../numeric/garbage.ts';
 import { npzChunks, type NpzMembers } from '../numeric/npz.ts';
+import { fits } from '../plan/fit.ts';
 import { isActivation } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { TaskRunner } from '../task/task.ts';
@@ -28,6 +30,8 @@ export interface Job extends InputPlaces {
 
 /** What came of a job. */
 export interface JobDone extends TaskFigures {
+  /** Key of the task, whose object this is. */
+  key: string;
   /** Size of the object. */
   bytes: number;
 }
@@ -45,8 +49,10 @@ export type ChildMessage =
   | { ready: { version: string } }
   | { answer: { done: JobDone | InspectedNetwork } | { error: ErrorRecord } | { renew: true } };
 
-/** What a child may hold of other tasks when it starts one that doesn't use it. */
+/** What a child may hold of other tasks whatever it runs next; more only where that has room beside it. */
 const KEPT_BYTES = 48 * 2 ** 20;
+/** Bytes of arrays that may be garbage when a task starts: collecting it takes longer than many a reduction. */
+const GARBAGE_BYTES = 8 * 2 ** 20;
 
 /** A runtime that is loaded, and what runs tasks in it. */
 export interface LoadedRunner {
@@ -60,7 +66,7 @@ export async function serveJobs(load: () => Promise<LoadedRunner>): Promise<void
   endWithParent();
   becomeFirstToGo();
   const { version, ...loaded } = await load();
-  globalThis.gc?.();
+  collectGarbage();
   const idleBytes = residentBytes('self');
   const runJob = jobRunner(loaded, idleBytes);
   process.on('message', (job: Job | NetworkJob) => {
@@ -84,36 +90,40 @@ export function jobRunner(
       kept = '';
       return inspect(job.network);
     }
-    globalThis.gc?.();
-    // the memory of freed arrays is given back beside this thread
-    await new Promise((resolve) => setImmediate(resolve));
+    if (process.memoryUsage().external > GARBAGE_BYTES) {
+      collectGarbage();
+      // the memory of freed arrays is given back beside this thread
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     const counted = resetPeak() && idleBytes !== null;
     const begun = performance.now();
-    const inputs = await openInputs(job);
+    if (latest?.hash !== job.planHash) {
+      const text = await readFile(join(job.filesFolder, job.planHash), 'utf8');
+      latest = { hash: job.planHash, plan: JSON.parse(text) as Plan };
+    }
+    const { plan } = latest;
+    const task = plan.tasks[job.task];
+    if (task === undefined)
+      throw new PipelineError('usage', `expected a task below ${plan.tasks.length}; found ${job.task}`);
+    // what is held for the task's own sessions is the task's
+    const sessions = isActivation(task) ? `${job.planHash} ${task.set}` : '';
+    const uses = sessions !== '' && kept === sessions;
+    const others = uses || kept === undefined || idleBytes === null ? 0 : residentBytes('self')! - idleBytes;
+    if (others > KEPT_BYTES && !fits('native', others + task.projectedBytes)) return null;
+    kept = sessions;
+    const inputs = await openInputs(job, plan.data);
     let bytes: number;
     try {
-      if (latest?.hash !== job.planHash) {
-        const text = await readFile(join(job.filesFolder, job.planHash), 'utf8');
-        latest = { hash: job.planHash, plan: JSON.parse(text) as Plan };
-      }
-      const { plan } = latest;
-      const task = plan.tasks[job.task];
-      if (task === undefined)
-        throw new PipelineError('usage', `expected a task below ${plan.tasks.length}; found ${job.task}`);
-      const sessions = isActivation(task) ? `${job.planHash} ${task.set}` : '';
-      const held = idleBytes === null ? 0 : residentBytes('self')! - idleBytes;
-      const uses = sessions !== '' && kept === sessions;
-      if (kept !== undefined && !uses && held > KEPT_BYTES) return null;
-      kept = sessions;
       bytes = await writeObject(job.resultPath, await runner.run(job.planHash, plan, task, inputs));
     } finally {
       await inputs.close();
     }
     const peak = counted ? peakBytes() : null;
     return {
+      key: task.key,
       bytes,
       seconds: (performance.now() - begun) / 1000,
-      peakBytes: peak === null ? null : Math.max(0, peak - idleBytes!),
+      peakBytes: peak === null ? null : Math.max(0, peak - idleBytes! - others),
     };
   };
 }

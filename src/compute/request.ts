@@ -17,12 +17,13 @@ const rowsPart = z
 const objectPart = z
   .strictObject({ kind: z.literal('object'), task: count, size: count, ranges: z.array(range) })
   .refine(({ size, ranges }) => ranges.every(([, end]) => end <= size), 'expected ranges within the object');
+const madePart = z.strictObject({ kind: z.literal('made'), task: count, key: sha256 });
 
 const header: z.ZodType<TaskHeader> = z.strictObject({
   planHash: sha256,
   task: count,
   files: z.array(sha256),
-  parts: z.array(z.discriminatedUnion('kind', [rowsPart, objectPart])),
+  parts: z.array(z.discriminatedUnion('kind', [rowsPart, objectPart, madePart])),
 });
 
 /** A task and what comes with it, in the order in which the bytes follow. */

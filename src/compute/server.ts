@@ -11,10 +11,13 @@ import { createAdaptorServer } from '@hono/node-server';
 import { computeApp, DEFAULT_LIMITS, type Limits } from './app.ts';
 import { openCache } from './cache.ts';
 import { deferred } from './deferred.ts';
+import { openMade } from './made.ts';
 import { NATIVE_BUDGET_BYTES, openPool, poolSize, type Pool } from './pool.ts';
 import { openTurns } from './turns.ts';
 
 const DEFAULT_CACHE_BYTES = 20 * 2 ** 30;
+/** Objects that are kept for the next tasks, beside the files: at most so many bytes, and a quarter of theirs. */
+const MADE_BYTES = 4 * 2 ** 30;
 /** The LASSO of a wide layer takes minutes; a hang is found out the later. */
 export const DEFAULT_TASK_SECONDS = 3600;
 const DEFAULT_WAITING = 256;
@@ -84,12 +87,23 @@ export async function startCompute(options: ComputeOptions): Promise<ComputeServ
   mkdirSync(spoolFolder, { recursive: true });
 
   const closing = new AbortController();
-  const cache = openCache(options.cacheFolder, options.cacheBytes ?? DEFAULT_CACHE_BYTES);
+  const cacheBytes = options.cacheBytes ?? DEFAULT_CACHE_BYTES;
+  const cache = openCache(options.cacheFolder, cacheBytes);
+  const made = openMade(join(options.cacheFolder, 'made'), Math.min(MADE_BYTES, cacheBytes / 4));
   const pool = openNativePool(options);
   // one body more than children: the next task is on disk when a child is free
   const turns = openTurns(children + 1, mostWaiting);
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const app = computeApp({ pool, cache, turns, spoolFolder, limits, token: options.token, closing: closing.signal });
+  const app = computeApp({
+    pool,
+    cache,
+    made,
+    turns,
+    spoolFolder,
+    limits,
+    token: options.token,
+    closing: closing.signal,
+  });
 
   const server = createAdaptorServer({
     fetch: app.fetch,
@@ -137,7 +151,7 @@ export async function startCompute(options: ComputeOptions): Promise<ComputeServ
       // Node takes a connection that never carried a request for a busy one
       server.closeAllConnections();
       await closed;
-      rmSync(spoolFolder, { recursive: true, force: true });
+      for (const left of [spoolFolder, made.folder]) rmSync(left, { recursive: true, force: true });
     },
   };
 }

@@ -19,7 +19,7 @@ const LEAST_CHILD_BYTES = 16 * 2 ** 20;
  * |---|---|---|
  * | `PORT`, `HOST` | where to listen; port 0: any | 8080, 127.0.0.1 |
  * | `CONVERGENT_CACHE_DIR` | folder of files and of tasks under way, one server to each | in the system's temporary folder |
- * | `CONVERGENT_CACHE_BYTES` | most bytes of files | 20 GiB |
+ * | `CONVERGENT_CACHE_BYTES` | most bytes of files; up to a quarter more are objects made here, 4 GiB at most | 20 GiB |
  * | `CONVERGENT_CHILDREN` | most child processes | as many as cores, and as fit the memory |
  * | `CONVERGENT_CHILD_BYTES` | memory of a task | 3 GiB |
  * | `CONVERGENT_TASK_SECONDS` | time of a task | 3600 |

@@ -11,6 +11,9 @@ import type { RangeSource } from './range.ts';
 export const ZIP_MOST_FILES = 0xfffe;
 export const ZIP_MOST_BYTES = 0xfffffffe;
 
+/** Bytes at the end that are read for the directory, of a shorter archive all. */
+export const ZIP_TAIL_BYTES = 65_536;
+
 const LOCAL_BYTES = 30;
 const ENTRY_BYTES = 46;
 const END_BYTES = 22;
@@ -18,7 +21,6 @@ const [LOCAL, ENTRY, END] = [0x04034b50, 0x02014b50, 0x06054b50];
 const VERSION = 20; // 2.0, what every program reads
 const DATE = (1 << 21) | (1 << 16) | (12 << 11); // 1980-01-01, 12:00: MS-DOS's first day, in no time zone
 const FLAGS_REFUSED = 0b1001; // encrypted, with a data descriptor
-const TAIL_BYTES = 65_536;
 const ENTRY_MOST_BYTES = 256; // ours are below 120; a bound on what a hostile end record makes us read
 
 /** A file to be written; its name is ASCII. */
@@ -103,7 +105,7 @@ export async function readZipDirectory(source: RangeSource, fail: (found: string
   const { size } = source;
   const noEnd = (): Error => fail(`${size} bytes without a zip's end`);
   if (size < END_BYTES) throw noEnd();
-  const tailStart = Math.max(0, size - TAIL_BYTES);
+  const tailStart = Math.max(0, size - ZIP_TAIL_BYTES);
   const tail = await readRange(source, tailStart, size);
   const end = viewOf(tail.subarray(tail.length - END_BYTES));
   if (end.getUint32(0, true) !== END || end.getUint16(20, true) !== 0) throw noEnd();

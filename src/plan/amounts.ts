@@ -42,8 +42,9 @@ export function taskAmounts(plan: Plan, models: readonly ModelInspection[]): Amo
   const made: Amounts[] = [];
   for (const task of plan.tasks) {
     const own = isActivation(task) ? activation(plan, models, task) : reduction(plan, task, made);
-    // looked for once before it is made; where a task reads objects: size, directory and pieces of each
-    const objects = 2 * task.needs.length + Math.ceil(own.readBytes / PIECE_BYTES);
+    // looked for once before it is made; where a task reads objects: the directory and pieces of each, though a
+    // compute server may have kept them
+    const objects = task.needs.length + Math.ceil(own.readBytes / PIECE_BYTES);
     made.push({ ...own, reads: own.reads + 1 + objects });
   }
   return made;

@@ -1,6 +1,7 @@
 /** The amounts a plan is made of: rows, samples, weights, operations. */
 import type { ModelInspection } from '../inspect/inspect.ts';
 import type { RowRange } from './groups.ts';
+import type { PlannedData } from './plan.ts';
 import { BUDGETS } from './providers.ts';
 import type { ProviderName } from './providers.ts';
 
@@ -20,6 +21,11 @@ export const SLAB_VALUES = 131_072;
 /** Rows of a task's ranges. */
 export function rowsOf(ranges: readonly RowRange[]): number {
   return ranges.reduce((total, [start, end]) => total + end - start, 0);
+}
+
+/** Bytes of one row of probe data. */
+export function bytesOfRow(data: Pick<PlannedData, 'dtype' | 'rowShape'>): number {
+  return data.rowShape.reduce((product, axis) => product * axis, data.dtype === 'uint8' ? 1 : 4);
 }
 
 /** Samples of one product in a task of `samples` samples. */

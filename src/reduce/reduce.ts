@@ -5,23 +5,14 @@
 import { unitsInSet } from '../accumulate/accumulate.ts';
 import { blockName, layerUnits } from '../accumulate/moments.ts';
 import type { LayerUnits } from '../accumulate/moments.ts';
-import {
-  formOf,
-  HEAD_MEMBERS,
-  partialFrom,
-  partialHead,
-  partialMemberNames,
-  partialMembers,
-  requireMeans,
-} from '../accumulate/partial.ts';
+import { partialFrom, partialHead, partialMembers, requireMeans } from '../accumulate/partial.ts';
 import { meansFrom } from '../accumulate/pilot.ts';
 import { PipelineError } from '../errors.ts';
 import type { NpyArray } from '../numeric/npy.ts';
 import type { NpzMembers, NpzObject } from '../numeric/npz.ts';
 import type { ProductSession } from '../onnx/product.ts';
-import type { Plan, Task } from '../plan/plan.ts';
+import type { Plan } from '../plan/plan.ts';
 import { partRange } from '../plan/targets.ts';
-import { rowsOf } from '../plan/work.ts';
 import { readBlock } from './block.ts';
 import type { BlockSource } from './block.ts';
 import { clusterUnits } from './cluster/cluster.ts';
@@ -30,6 +21,8 @@ import type { GroupPart } from './correlate.ts';
 import type { UnitStats } from './correlation.ts';
 import { matchUnits } from './match/match.ts';
 import { mergePartials } from './merge.ts';
+import { blocksOf, blockTask, groupMembers, isJoined, samplesOf } from './needs.ts';
+import type { ReductionTask, TaskOf } from './needs.ts';
 import {
   clusteringMembers,
   correlationMembers,
@@ -45,9 +38,6 @@ import { joinPredictions } from './predict/join.ts';
 import { predictUnits } from './predict/predict.ts';
 import type { Prediction } from './predict/predict.ts';
 import { chooseTargets } from './predict/targets.ts';
-
-export type ReductionTask = Exclude<Task, { kind: 'pilot' | 'activate' }>;
-type TaskOf<K extends Task['kind']> = Extract<Task, { kind: K }>;
 
 /** What a reduction reads and computes with. */
 export interface ReductionInputs {
@@ -76,71 +66,6 @@ export async function runReductionTask(plan: Plan, task: ReductionTask, inputs: 
     case 'cluster':
       return cluster(plan, task, inputs);
   }
-}
-
-/** Which members of the objects it needs a task reads, in reading order; null: all. */
-export function neededMembers(plan: Plan, task: ReductionTask): { task: number; members: string[] | null }[] {
-  const heldOut = plan.fitGroups < plan.groups.count;
-  switch (task.kind) {
-    case 'merge':
-      return task.needs.map((need) => ({ task: need, members: null }));
-    case 'correlate': {
-      const [pilot, ...groups] = task.needs;
-      const { networks, blocks } = blocksOf(task);
-      return [
-        { task: pilot!, members: null },
-        ...groups.map((need) => {
-          const form = formOf(samplesOf(plan, need, task.layer), unitsInSet(plan, task.set, task.layer));
-          return { task: need, members: [...HEAD_MEMBERS, ...partialMemberNames(task.layer, networks, blocks, form)] };
-        }),
-      ];
-    }
-    case 'match': {
-      const { a, b } = plan.pairs[task.pair]!;
-      return gather(plan, task, [[a, b]], (block) => [`r_${block}`]);
-    }
-    case 'predict-part':
-    case 'predict': {
-      if (isJoined(plan, task)) return task.needs.map((need) => ({ task: need, members: null }));
-      const { a, b } = plan.pairs[task.pair]!;
-      const from = task.direction === 'aToB' ? a : b;
-      const names = (block: string): string[] => (heldOut ? [`fit_r_${block}`, `held_out_${block}`] : [`r_${block}`]);
-      const needed = gather(
-        plan,
-        task,
-        [
-          [from, from],
-          [a, b],
-        ],
-        names,
-      );
-      return withStats(plan, task, needed, [a, b], heldOut);
-    }
-    case 'cluster': {
-      const { a, b } = plan.pairs[task.pair]!;
-      const needed = gather(
-        plan,
-        task,
-        [
-          [a, a],
-          [a, b],
-          [b, b],
-        ],
-        (block) => [`r_${block}`],
-      );
-      return withStats(plan, task, needed, [a, b], heldOut);
-    }
-  }
-}
-
-/** The task among `needs` that makes a block, by index. */
-export function blockTask(plan: Plan, needs: readonly number[], i: number, j: number): number {
-  const found = needs.find((need) => {
-    const task = plan.tasks[need]!;
-    return task.kind === 'correlate' && task.blocks.some((block) => block[0] === i && block[1] === j);
-  });
-  if (found === undefined) throw new PipelineError('internal', `expected a task that makes block ${blockName(i, j)}`);
-  return found;
 }
 
 /** A block of an object of correlations, read a few rows at a time. */
@@ -178,8 +103,7 @@ async function correlate(plan: Plan, task: TaskOf<'correlate'>, inputs: Reductio
   const units = unitsOf(plan, task.layer, networks);
   const parts = async function* (): AsyncGenerator<GroupPart> {
     for (const need of groups) {
-      const form = formOf(samplesOf(plan, need, task.layer), unitsInSet(plan, task.set, task.layer));
-      const names = [...HEAD_MEMBERS, ...partialMemberNames(task.layer, networks, blocks, form)];
+      const { names, form } = groupMembers(plan, task, need);
       const members = await (await inputs.object(need)).read(names);
       const { rows, meansHash } = partialHead(members);
       requireMeans(meansHash, means.hash);
@@ -197,11 +121,6 @@ async function match(plan: Plan, task: TaskOf<'match'>, inputs: ReductionInputs)
   const between = await readBlock(await open(plan, task, inputs, a, b, 'r'));
   const { taps } = plan.layers[task.layer]!;
   return matchingMembers(matchUnits(between, taps[a]!.units, taps[b]!.units));
-}
-
-// a prediction that was cut by targets
-function isJoined(plan: Plan, task: ReductionTask): boolean {
-  return plan.tasks[task.needs[0]!]!.kind === 'predict-part';
 }
 
 async function join(task: ReductionTask, inputs: ReductionInputs): Promise<Prediction> {
@@ -300,52 +219,9 @@ async function stats(
   return statsFrom(await object.read(names), network, plan.layers[task.layer]!.taps[network]!.units);
 }
 
-// the networks that a task's blocks are between, rising, and the blocks' names
-function blocksOf(task: TaskOf<'correlate'>): { networks: number[]; blocks: string[] } {
-  const networks = [...new Set(task.blocks.flat())].sort((x, y) => x - y);
-  return { networks, blocks: task.blocks.map(([i, j]) => blockName(i, j)) };
-}
-
 function unitsOf(plan: Plan, layer: number, networks: readonly number[]): LayerUnits {
   return layerUnits(
     networks,
     networks.map((network) => plan.layers[layer]!.taps[network]!.units),
   );
-}
-
-// samples of a layer that an activation or merge task sums up
-function samplesOf(plan: Plan, index: number, layer: number): number {
-  const task = plan.tasks[index]!;
-  if (task.kind === 'merge') return task.needs.reduce((sum, need) => sum + samplesOf(plan, need, layer), 0);
-  if (task.kind !== 'activate') throw new PipelineError('internal', `expected partials; found ${task.id}`);
-  return rowsOf(task.ranges) * plan.layers[layer]!.positions;
-}
-
-// the members of these blocks by the task that makes them
-function gather(
-  plan: Plan,
-  task: ReductionTask,
-  blocks: readonly (readonly [number, number])[],
-  names: (block: string) => string[],
-): { task: number; members: string[] }[] {
-  const byTask = new Map<number, string[]>();
-  for (const [i, j] of blocks) {
-    const need = blockTask(plan, task.needs, i, j);
-    byTask.set(need, [...(byTask.get(need) ?? []), ...names(blockName(i, j))]);
-  }
-  return [...byTask].map(([need, members]) => ({ task: need, members }));
-}
-
-// statistics stand with the block between the pair
-function withStats(
-  plan: Plan,
-  task: ReductionTask,
-  needed: { task: number; members: string[] }[],
-  [a, b]: readonly [number, number],
-  heldOut: boolean,
-): { task: number; members: string[] }[] {
-  const between = blockTask(plan, task.needs, a, b);
-  const own = needed.find((entry) => entry.task === between)!;
-  own.members.push(...new Set([...statsMemberNames(a, heldOut), ...statsMemberNames(b, heldOut)]));
-  return needed;
 }

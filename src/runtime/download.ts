@@ -81,7 +81,6 @@ function hashedParts(body: ReadableStream<Uint8Array>): HashedParts {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
-      await hashing.write(value);
       bytes += value.length;
       for (let at = 0; at < value.length;) {
         const piece = value.subarray(at, at + PART_BYTES - filled);
@@ -89,12 +88,16 @@ function hashedParts(body: ReadableStream<Uint8Array>): HashedParts {
         at += piece.length;
         filled += piece.length;
         if (filled < PART_BYTES) continue;
+        await hashing.write(part);
         yield part;
         part = new Uint8Array(PART_BYTES);
         filled = 0;
       }
     }
-    if (filled > 0) yield part.subarray(0, filled);
+    if (filled === 0) return;
+    const last = part.subarray(0, filled);
+    await hashing.write(last);
+    yield last;
   }
   return {
     parts: read(),

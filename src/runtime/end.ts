@@ -9,6 +9,7 @@ import type { RunRecord } from '../service/documents.ts';
 import { progressOf } from './consumer.ts';
 import type { Env, RunParameters } from './env.ts';
 import { NOTICE_RETRIES } from './limits.ts';
+import { logRun } from './log.ts';
 import { sendNotice } from './notify.ts';
 import { readRevision } from './pipelines.ts';
 import type { RunOutcome } from './protocol.ts';
@@ -32,6 +33,7 @@ export async function endRun(env: Env, parameters: RunParameters, outcome: RunOu
   if ('error' in outcome) {
     const record = await registry.updateRun(run, attempt, { state: 'failed', ended, error: outcome.error });
     await progressOf(env, run).tell(attempt, { type: 'state', state: 'failed', attempt });
+    if (record?.state === 'failed') logRun(record);
     return record;
   }
   const { digest, gate, plan } = outcome;
@@ -42,6 +44,7 @@ export async function endRun(env: Env, parameters: RunParameters, outcome: RunOu
   const record = await registry.updateRun(run, attempt, { state: 'done', ended, digest, gate, figures });
   if (record?.state === 'done' && gate?.passed !== false) await registry.setPassed(pipeline, { run, plan });
   await progressOf(env, run).tell(attempt, { type: 'state', state: 'done', attempt });
+  if (record?.state === 'done') logRun(record);
   return record;
 }
 

@@ -33,3 +33,5 @@ export const MOST_UPLOAD_BYTES = 8 * 2 ** 30;
 export const PART_BYTES = 8 * 2 ** 20;
 /** Parts of a downloaded file held in memory (128 MB for all of an isolate) before it is written in parts. */
 export const WHOLE_PARTS = 4;
+/** Probe data up to here goes to the compute server as one file; of more, each task is sent its rows. */
+export const NATIVE_WHOLE_DATA_BYTES = 256 * 2 ** 20;

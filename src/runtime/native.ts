@@ -11,19 +11,22 @@ import type { ErrorRecord } from '../errors.ts';
 import { openNpz } from '../numeric/npz.ts';
 import type { RangeSource } from '../numeric/range.ts';
 import type { Plan, Task } from '../plan/plan.ts';
+import { bytesOfRow } from '../plan/work.ts';
 import { taskNeeds } from '../task/task.ts';
 import { computeFor } from './compute.ts';
 import type { Env } from './env.ts';
 import type { TaskOutcome } from './isolate.ts';
-import { NATIVE_PIECE_BYTES } from './limits.ts';
-import { bytesOfRow, inputKey, objectSource, planObjectKey, rowReader } from './store.ts';
+import { NATIVE_PIECE_BYTES, NATIVE_WHOLE_DATA_BYTES } from './limits.ts';
+import { inputKey, objectSource, planObjectKey, rowReader } from './store.ts';
 
 /** Where the compute server listens is the binding's affair. */
 const ADDRESS = 'http://compute';
 /** Members no further apart are sent together, since their reader reads them so (numeric/npz.ts). */
 const GAP_BYTES = 65_536;
-/** How often the server may say that it lacks an input it was given. */
-const MOST_GIVEN = 3;
+/** How often the server may say that it lacks an input. */
+const MOST_GIVEN = 4;
+/** Files that it said it has, or was given; a hint, forgotten whenever it turns out wrong. */
+const known = new Set<string>();
 
 /** Name and version of the compute server's runtime; null where there is no server. */
 export async function nativeVersion(env: Env): Promise<string | null> {
@@ -46,31 +49,31 @@ export async function runNativeTask(env: Env, planHash: string, plan: Plan, task
     });
   }
   const needs = taskNeeds(plan, task);
+  const whole = needs.rows.length > 0 && plan.data.sizeBytes <= NATIVE_WHOLE_DATA_BYTES;
+  const files = whole ? [...needs.files, plan.data.sha256] : needs.files;
+  const rows = whole ? [] : needs.rows.map((range) => rowsPart(plan, range));
+  // what it reads was made there most of the time; the rest comes out of the bucket
+  const lacks = new Set<string>();
   const sources = new Map<number, RangeSource>();
-  const parts: TaskPart[] = needs.rows.map(([start, end]) => ({
-    kind: 'rows',
-    start,
-    end,
-    bytes: (end - start) * bytesOfRow(plan.data),
-  }));
-  for (const { task: index, members } of needs.objects) {
-    const source = await objectSource(BUCKET, plan.tasks[index]!);
-    sources.set(index, source);
-    parts.push({
-      kind: 'object',
-      task: index,
-      size: source.size,
-      ranges: await rangesOf(source, members, plan, index),
-    });
-  }
-  const head = { planHash, task: plan.tasks.indexOf(task), files: needs.files, parts };
 
   for (let given = 0; ; given++) {
-    // asked first: an early answer to the task would cut its body off
-    for (const sha256 of await missing(env, compute, [planHash, ...needs.files])) {
-      await give(env, compute, sha256, planHash);
+    // asked first where it may not be there: an early answer to the task would cut its body off
+    if (![planHash, ...files].every((sha256) => known.has(sha256))) {
+      for (const sha256 of await missing(env, compute, [planHash, ...files]))
+        await give(env, compute, sha256, planHash);
+      for (const sha256 of [planHash, ...files]) known.add(sha256);
     }
-    const response = await send(env, compute, head, rowReader(BUCKET, plan.data), sources);
+    const parts: TaskPart[] = [...rows];
+    for (const { task: index, members } of needs.objects) {
+      const { key } = plan.tasks[index]!;
+      if (lacks.has(key)) parts.push(await objectPart(BUCKET, plan, index, members, sources));
+      else parts.push({ kind: 'made', task: index, key });
+    }
+    const head = { planHash, task: plan.tasks.indexOf(task), files, parts };
+    const response = await send(env, compute, head, rowReader(BUCKET, plan.data), sources).catch((thrown: unknown) => {
+      known.clear();
+      throw thrown;
+    });
     if (response.status === 200) {
       const figures = JSON.parse(response.headers.get(TASK_FIGURES) ?? '{}') as Partial<TaskFigures>;
       const bytes = Number(response.headers.get('content-length'));
@@ -83,7 +86,27 @@ export async function runNativeTask(env: Env, planHash: string, plan: Plan, task
     }
     // what was there a moment ago had to make room for others
     if (response.status !== 424 || given === MOST_GIVEN) throw await errorOf(response, task);
+    for (const sha256 of (await response.json<{ missing: string[] }>()).missing) {
+      known.delete(sha256);
+      lacks.add(sha256);
+    }
   }
+}
+
+function rowsPart(plan: Plan, [start, end]: readonly [number, number]): TaskPart {
+  return { kind: 'rows', start, end, bytes: (end - start) * bytesOfRow(plan.data) };
+}
+
+async function objectPart(
+  bucket: R2Bucket,
+  plan: Plan,
+  index: number,
+  members: readonly string[] | null,
+  sources: Map<number, RangeSource>,
+): Promise<TaskPart> {
+  const source = sources.get(index) ?? (await objectSource(bucket, plan.tasks[index]!));
+  sources.set(index, source);
+  return { kind: 'object', task: index, size: source.size, ranges: await rangesOf(source, members, plan, index) };
 }
 
 async function missing(env: Env, compute: Fetcher, files: readonly string[]): Promise<string[]> {
@@ -106,7 +129,12 @@ async function give(env: Env, compute: Fetcher, sha256: string, planHash: string
   const response = await reach(() =>
     compute.fetch(`${ADDRESS}/inputs/${sha256}`, { method: 'PUT', body: stored.body, headers: headers(env) }),
   );
-  if (!response.ok) throw await errorOf(response);
+  if (!response.ok) {
+    const error = await errorOf(response);
+    // the next run stores it anew
+    if (error.code === 'input-damaged') await env.BUCKET.delete(key);
+    throw error;
+  }
   await response.body?.cancel();
 }
 
@@ -155,7 +183,7 @@ async function write(
       for (let row = part.start; row < part.end; row += step) {
         await writer.write(await rows([row, Math.min(part.end, row + step)]));
       }
-    } else {
+    } else if (part.kind === 'object') {
       const source = sources.get(part.task)!;
       for (const [start, end] of part.ranges) {
         for (let at = start; at < end; at += NATIVE_PIECE_BYTES) {

@@ -315,12 +315,16 @@ export class Registry extends DurableObject<Env> {
     this.#run('DELETE FROM uploads WHERE sha256 = ?', sha256);
   }
 
-  /** When `name` ticked last, and from now on `time`; null the first time. Forgets old keys on the way. */
-  tick(name: string, time: number): number | null {
+  /** When `name` ticked last; null: never. */
+  lastTick(name: string): number | null {
     const [row] = this.#rows('SELECT time FROM ticks WHERE name = ?', name);
+    return row ? (row.time as number) : null;
+  }
+
+  /** `name` has ticked. Forgets old keys on the way. */
+  tick(name: string, time: number): void {
     this.#run('INSERT OR REPLACE INTO ticks (name, time) VALUES (?, ?)', name, time);
     this.#run('DELETE FROM keys WHERE time < ?', time - REMEMBERED_MS);
-    return row ? (row.time as number) : null;
   }
 
   // written once an hour at most: whoever reads a list of tokens needs no more

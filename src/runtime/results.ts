@@ -19,17 +19,22 @@ import {
   statsFrom,
   statsMemberNames,
 } from '../reduce/objects.ts';
-import { blockSource, blockTask } from '../reduce/reduce.ts';
+import { blockTask } from '../reduce/needs.ts';
+import { blockSource } from '../reduce/reduce.ts';
 import pageScript from '../../dist/page.iife';
 import pageStyle from '../report/page/page.css';
 import type { RunCosts } from '../report/costs.ts';
-import type { StoredFile } from '../report/files.ts';
+import type { OutputFile, StoredFile } from '../report/files.ts';
 import type { LayerSummary, WrittenFile } from '../report/report.ts';
 import { reportLayer, reportRun } from '../report/report.ts';
 import type { FileEntry } from './protocol.ts';
+import { inParallel } from './requests.ts';
 import { objectSource } from './store.ts';
 
 declare const CONVERGENT_VERSION: string;
+
+/** Bytes of files that are written at the same time: an isolate has room for few. */
+const TOGETHER_BYTES = 4 * 2 ** 20;
 
 /** What one pair and layer wrote; small enough for a step's result. */
 export interface LayerManifest {
@@ -101,10 +106,25 @@ export async function writeLayerReport(
   const summaryKey = `report/${planHash}.${pair}.${layer}.json`;
   await bucket.put(summaryKey, JSON.stringify(summary));
   const entries: FileEntry[] = [];
+  let together: OutputFile[] = [];
+  let bytes = 0;
+  const store = async (): Promise<void> => {
+    const stored = await inParallel(together, async (file) =>
+      'bytes' in file
+        ? putFile(bucket, planHash, file)
+        : copyMember(bucket, planHash, await open(file.member.task), file),
+    );
+    entries.push(...stored);
+    [together, bytes] = [[], 0];
+  };
+  // small files a few at a time, large ones alone
   for (const file of files) {
-    if ('bytes' in file) entries.push(await putFile(bucket, planHash, file));
-    else entries.push(await copyMember(bucket, planHash, await open(file.member.task), file));
+    const own = 'bytes' in file ? file.bytes.length : sizeOf(await open(file.member.task), file);
+    if (bytes + own > TOGETHER_BYTES) await store();
+    together.push(file);
+    bytes += own;
   }
+  await store();
   return { files: entries, summary: summaryKey };
 }
 
@@ -116,8 +136,9 @@ export async function writeRunReport(
   manifests: readonly LayerManifest[],
   costs: RunCosts | null,
 ): Promise<{ result: string; digest: string }> {
-  const summaries: LayerSummary[] = [];
-  for (const { summary } of manifests) summaries.push(await (await bucket.get(summary))!.json<LayerSummary>());
+  const summaries = await inParallel(manifests, async ({ summary }) =>
+    (await bucket.get(summary))!.json<LayerSummary>(),
+  );
   const written = manifests.flatMap((manifest) => manifest.files);
   const { files, digest } = await reportRun(
     plan,
@@ -127,8 +148,7 @@ export async function writeRunReport(
     { script: pageScript, style: pageStyle },
     costs,
   );
-  const all = [...written];
-  for (const file of files) all.push(await putFile(bucket, planHash, file));
+  const all = [...written, ...(await inParallel(files, (file) => putFile(bucket, planHash, file)))];
   const key = manifestKey(planHash);
   await bucket.put(key, JSON.stringify({ digest, files: all }));
   return { result: key, digest };
@@ -137,6 +157,11 @@ export async function writeRunReport(
 async function putFile(bucket: R2Bucket, planHash: string, { path, bytes }: WrittenFile): Promise<FileEntry> {
   await bucket.put(resultPrefix(planHash) + path, bytes);
   return { path, sha256: await sha256Hex(bytes), bytes: bytes.length };
+}
+
+function sizeOf(object: NpzObject, { member }: StoredFile): number {
+  const { start, end } = object.range(member.name);
+  return end - start;
 }
 
 // a member out of its object, in pieces: nobody holds the whole

@@ -3,7 +3,7 @@
  * the workflow does the work, as instance `<run>-<attempt>`.
  */
 import type { GateRule } from '../definition/service.ts';
-import { PipelineError } from '../errors.ts';
+import { fromUnknown, PipelineError } from '../errors.ts';
 import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
 import { objectKey } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
@@ -11,6 +11,7 @@ import type { Candidate, PipelineRecord, RunRecord, TriggerKind } from '../servi
 import { progressOf } from './consumer.ts';
 import type { GithubCommit } from '../triggers/commit.ts';
 import type { Env, RunSource } from './env.ts';
+import { logRun } from './log.ts';
 import { registryOf } from './registry.ts';
 
 /** Why a run of a stored pipeline is started. */
@@ -23,6 +24,9 @@ export interface RunRequest {
   /** Equal keys give one run. */
   key: string | null;
 }
+
+/** A run without a workflow after so long was never begun. */
+const BEGUN_WITHIN_MS = 60_000;
 
 /** A run id: the time, so that ids sort as they were made, and what nobody guesses. */
 export function newRunId(now = Date.now()): string {
@@ -104,6 +108,7 @@ export async function cancelRun(env: Env, id: string): Promise<RunRecord> {
   if (!run) throw await notIn(env, id, 'that has not ended');
   await progressOf(env, id).cancel(run.attempt);
   await endInstance(env, run);
+  logRun(run);
   return run;
 }
 
@@ -123,6 +128,24 @@ export async function wakeRuns(env: Env): Promise<RunRecord[]> {
   return woken;
 }
 
+/**
+ * Runs whose workflow ended without their knowing fail, and those that were never begun begin: whoever made them died
+ * in between. Gives their ids.
+ */
+export async function mendRuns(env: Env, now: number): Promise<string[]> {
+  const mended: string[] = [];
+  for (const run of await registryOf(env).unfinishedRuns()) {
+    const status = await instanceStatus(env, run);
+    if (status === null && run.state === 'queued' && now - run.created > BEGUN_WITHIN_MS) {
+      await begin(env, run, await sourceOf(env, run.id));
+    } else if (status?.status === 'errored' || status?.status === 'terminated') {
+      await failLost(env, run, status);
+    } else continue;
+    mended.push(run.id);
+  }
+  return mended;
+}
+
 /** Deletes what is finished of a plan. */
 export async function deleteObjects(env: Env, plan: Plan): Promise<void> {
   for (let at = 0; at < plan.tasks.length; at += 1000) {
@@ -139,8 +162,31 @@ export async function runOf(env: Env, id: string): Promise<RunRecord> {
 
 async function begin(env: Env, run: RunRecord, source: RunSource): Promise<RunRecord> {
   const { id, attempt, pipeline } = run;
-  await env.RUNS.create({ id: `${id}-${attempt}`, params: { run: id, attempt, pipeline, source } });
+  try {
+    await env.RUNS.create({ id: `${id}-${attempt}`, params: { run: id, attempt, pipeline, source } });
+  } catch (error) {
+    // somebody was first
+    if ((await instanceStatus(env, run)) === null) throw error;
+  }
+  logRun(run);
   return run;
+}
+
+// null: it was never begun
+async function instanceStatus(env: Env, { id, attempt }: RunRecord): Promise<InstanceStatus | null> {
+  try {
+    return await (await env.RUNS.get(`${id}-${attempt}`)).status();
+  } catch (error) {
+    if (/not.?found/i.test(String(error))) return null;
+    throw error;
+  }
+}
+
+async function failLost(env: Env, { id, attempt }: RunRecord, { status, error }: InstanceStatus): Promise<void> {
+  const fault = fromUnknown(error?.message ?? `the workflow was ${status}`).toJSON();
+  const failed = await registryOf(env).updateRun(id, attempt, { state: 'failed', ended: Date.now(), error: fault });
+  await progressOf(env, id).tell(attempt, { type: 'state', state: 'failed', attempt });
+  if (failed) logRun(failed);
 }
 
 async function sourceOf(env: Env, id: string): Promise<RunSource> {

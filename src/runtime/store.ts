@@ -8,9 +8,11 @@ import { canonicalJson, sha256Hex, toHex } from '../numeric/hash.ts';
 import { openNpz } from '../numeric/npz.ts';
 import { bufferSource } from '../numeric/range.ts';
 import type { RangeSource } from '../numeric/range.ts';
+import { ZIP_TAIL_BYTES } from '../numeric/zip.ts';
 import type { RowRange } from '../plan/groups.ts';
 import { objectKey } from '../plan/plan.ts';
 import type { Plan, PlannedData, Task } from '../plan/plan.ts';
+import { bytesOfRow } from '../plan/work.ts';
 import { CHUNK_BYTES } from './limits.ts';
 
 export const planObjectKey = (hash: string): string => `plan/${hash}.json`;
@@ -94,11 +96,6 @@ export function rowReader(bucket: R2Bucket, data: PlannedData): (range: RowRange
   return ([start, end]) => source.read(data.offset + start * rowBytes, data.offset + end * rowBytes);
 }
 
-/** Bytes of one row of probe data. */
-export function bytesOfRow(data: PlannedData): number {
-  return data.rowShape.reduce((product, axis) => product * axis, data.dtype === 'uint8' ? 1 : 4);
-}
-
 /**
  * A stored input by range. What is read is verified chunk by chunk against the list of chunk hashes, whose own hash
  * stands in the plan.
@@ -128,14 +125,20 @@ export function verifiedSource(bucket: R2Bucket, file: StoredFile): RangeSource 
   };
 }
 
-// any object of the bucket, as it is
+// any object of the bucket, as it is; its last bytes, which readers of an .npz begin with, come with its size
 async function rangeSource(bucket: R2Bucket, key: string): Promise<RangeSource> {
-  const head = await bucket.head(key);
-  if (head === null) throw missing(key);
+  const end = await bucket.get(key, { range: { suffix: ZIP_TAIL_BYTES } }).catch(async (error: unknown) => {
+    // an empty object has no range
+    if ((await bucket.head(key))?.size === 0) return undefined;
+    throw error;
+  });
+  if (end === null) throw missing(key);
+  const size = end?.size ?? 0;
+  const tail = end ? new Uint8Array(await end.arrayBuffer()) : new Uint8Array(0);
   return {
-    size: head.size,
+    size,
     async read(start, end) {
-      if (start === end) return new Uint8Array(0);
+      if (start >= size - tail.length) return tail.subarray(start - size + tail.length, end - size + tail.length);
       const body = await bucket.get(key, { range: { offset: start, length: end - start } });
       if (body === null) throw missing(key);
       return new Uint8Array(await body.arrayBuffer());
@@ -152,7 +155,8 @@ export async function createOnly(
   await bucket.put(key, content, { onlyIf: { etagDoesNotMatch: '*' } });
 }
 
-async function getBytes(bucket: R2Bucket, key: string): Promise<Uint8Array> {
+/** An object of the bucket, whole and unverified. @throws PipelineError `object-missing` */
+export async function getBytes(bucket: R2Bucket, key: string): Promise<Uint8Array> {
   const body = await bucket.get(key);
   if (body === null) throw missing(key);
   return new Uint8Array(await body.arrayBuffer());

@@ -11,16 +11,10 @@ import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
 import { costsOf } from './costs.ts';
 import type { Env, RunParameters, RunSource } from './env.ts';
-import {
-  LOOK_AGAIN,
-  PARALLEL_REQUESTS,
-  SEND_BATCH_MESSAGES,
-  STEP_TIMEOUT,
-  VERIFY_TASKS_PER_STEP,
-  WAVE_TASKS,
-} from './limits.ts';
+import { LOOK_AGAIN, SEND_BATCH_MESSAGES, STEP_TIMEOUT, VERIFY_TASKS_PER_STEP, WAVE_TASKS } from './limits.ts';
 import type { RunRecord } from '../service/documents.ts';
 import type { RunOutcome } from './protocol.ts';
+import { inParallel } from './requests.ts';
 import { writeLayerReport, writeRunReport } from './results.ts';
 import type { LayerManifest } from './results.ts';
 import { endRun, runGate, tellHow } from './end.ts';
@@ -230,16 +224,6 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     return { absent, enqueued: wave.length, failure: null };
   }
 }
-
-// the results of `act` in order, a few under way at a time
-async function inParallel<T, R>(items: readonly T[], act: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let at = 0; at < items.length; at += PARALLEL_REQUESTS) {
-    results.push(...(await Promise.all(items.slice(at, at + PARALLEL_REQUESTS).map(act))));
-  }
-  return results;
-}
-
 /** What a step found, or a fault that no retry helps: an answer too, so that it isn't tried again. */
 type Told<T> = { value: T } | { error: ErrorRecord };
 

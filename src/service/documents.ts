@@ -232,7 +232,7 @@ export const deliverySchema = z
 
 export type Problem = z.infer<typeof problemSchema>;
 export type NewRun = z.output<typeof newRunSchema>;
-export type RunList = z.infer<typeof runsSchema>;
+export type RunList = Omit<z.infer<typeof runsSchema>, 'runs'> & { runs: RunRecord[] };
 export type RunTasks = z.infer<typeof runTasksSchema>;
 export type Artifacts = z.infer<typeof artifactsSchema>;
 export type Upload = z.infer<typeof uploadSchema>;

@@ -9,9 +9,11 @@ import type { Plan } from '../plan/plan.ts';
 import { progressOf } from '../runtime/consumer.ts';
 import type { Env } from '../runtime/env.ts';
 import type { RunOutcome, RunStatus } from '../runtime/protocol.ts';
+import { inParallel } from '../runtime/requests.ts';
 import { manifestKey, resultPrefix } from '../runtime/results.ts';
 import { closePlanRun, deleteObjects, startPlanRun, wakeRuns } from '../runtime/runs.ts';
-import { chunksKey, getPlan, inputKey, putPlan } from '../runtime/store.ts';
+import { tickSchedules } from '../runtime/schedule.ts';
+import { chunksKey, getBytes, getPlan, inputKey, putPlan } from '../runtime/store.ts';
 import { bearerIs } from './access.ts';
 
 export const engine = new Hono<{ Bindings: Env }>();
@@ -54,6 +56,10 @@ engine.post('/runs', async (c) => {
   return c.json({ run: id, attempt }, 202);
 });
 engine.post('/wake', async (c) => c.json({ runs: (await wakeRuns(c.env)).map(({ id }) => id) }));
+engine.post('/tick', async (c) => {
+  const { now } = await c.req.json<{ now: number }>();
+  return c.json(await tickSchedules(c.env, now));
+});
 engine.get('/runs/:run/attempts/:attempt', async (c) => {
   const instance = await c.env.RUNS.get(`${c.req.param('run')}-${c.req.param('attempt')}`);
   const { status, output, error } = await instance.status();
@@ -68,6 +74,12 @@ engine.get('/runs/:run/attempts/:attempt', async (c) => {
 engine.get('/runs/:run/tasks', async (c) => c.json(await progressOf(c.env, c.req.param('run')).records()));
 
 engine.get('/results/:plan', (c) => send(c.env.BUCKET, manifestKey(c.req.param('plan'))));
+// several small files of a result, one after another
+engine.post('/results/:plan/together', async (c) => {
+  const prefix = resultPrefix(c.req.param('plan'));
+  const paths = await c.req.json<string[]>();
+  return new Response(new Blob(await inParallel(paths, (path) => getBytes(c.env.BUCKET, prefix + path))));
+});
 engine.get('/results/:plan/:path{.+}', (c) =>
   send(c.env.BUCKET, resultPrefix(c.req.param('plan')) + c.req.param('path')),
 );

@@ -1,5 +1,4 @@
 /** Faults as RFC 9457 problem documents, and back. */
-import type { Context } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { ZodError } from 'zod';
 import { CODES, fromRecord, fromUnknown, PipelineError } from '../errors.ts';
@@ -69,8 +68,3 @@ export function refuseInvalid(
 }
 
 const WHERE: Record<string, string> = { json: 'body', param: 'address', query: 'query', header: 'header' };
-
-/** Whether a browser asks for a page: the same address answers programs with JSON. */
-export function wantsPage(c: Context): boolean {
-  return (c.req.header('accept') ?? '').toLowerCase().includes('text/html');
-}

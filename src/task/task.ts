@@ -18,7 +18,9 @@ import type { OnnxRuntime } from '../onnx/session.ts';
 import type { RowRange } from '../plan/groups.ts';
 import { isActivation } from '../plan/plan.ts';
 import type { Plan, Task } from '../plan/plan.ts';
-import { neededMembers, runReductionTask } from '../reduce/reduce.ts';
+import { neededMembers } from '../reduce/needs.ts';
+import type { NeededObject } from '../reduce/needs.ts';
+import { runReductionTask } from '../reduce/reduce.ts';
 
 /** Where a task's inputs come from; everything that is read is verified. */
 export interface TaskInputs {
@@ -35,8 +37,8 @@ export interface TaskNeeds {
   /** Content hashes of ONNX files and external data. */
   files: string[];
   rows: readonly RowRange[];
-  /** Objects of other tasks by index; `members` null: all. */
-  objects: { task: number; members: string[] | null }[];
+  /** Objects of other tasks. */
+  objects: NeededObject[];
 }
 
 export function taskNeeds(plan: Plan, task: Task): TaskNeeds {

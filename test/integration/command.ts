@@ -25,6 +25,8 @@ export interface Running {
   child: ChildProcess;
   /** What it has said on stderr so far. */
   said: () => string;
+  /** What it has answered on stdout so far. */
+  answered: () => string;
   ended: Promise<Ended>;
 }
 
@@ -49,7 +51,7 @@ export function start(
       setImmediate(() => done({ code, signal, stdout, stderr }));
     });
   });
-  return { child, said: () => stderr, ended };
+  return { child, said: () => stderr, answered: () => stdout, ended };
 }
 
 /** Runs a command to its end. */

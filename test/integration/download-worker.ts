@@ -1,10 +1,12 @@
-/** A Worker that downloads what it is asked to, and says what it did to the bucket. */
+/** A Worker that downloads what it is asked to by POST, and says what it did to the bucket; GET gives an object. */
 import { fromUnknown } from '../../src/errors.ts';
 import type { AddressRules } from '../../src/definition/service.ts';
 import { downloadModel } from '../../src/runtime/download.ts';
 
 export default {
   async fetch(request: Request, env: { BUCKET: R2Bucket }): Promise<Response> {
+    if (request.method === 'GET')
+      return new Response((await env.BUCKET.get(new URL(request.url).pathname.slice(1)))?.body);
     const { url, rules } = await request.json<{ url: string; rules: AddressRules }>();
     const calls: string[] = [];
     const result = await downloadModel(recorded(env.BUCKET, calls), url, rules, fetch).catch((thrown: unknown) => ({

@@ -4,6 +4,7 @@ import { html } from 'hono/html';
 import { CODES } from '../../errors.ts';
 import type { ServiceEnv } from '../access.ts';
 import type { openApiDocument } from '../openapi.ts';
+import { page } from './layout.ts';
 
 type Document = ReturnType<typeof openApiDocument>;
 type Html = ReturnType<typeof html>;
@@ -35,7 +36,7 @@ interface Operation {
   responses?: Record<string, Content>;
 }
 
-export function docsPage(c: Context<ServiceEnv>, document: Document): Response | Promise<Response> {
+export async function docsPage(c: Context<ServiceEnv>, document: Document): Promise<Response> {
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({ method, path, operation: operation as Operation })),
   );
@@ -74,7 +75,7 @@ export function docsPage(c: Context<ServiceEnv>, document: Document): Response |
         )}
       </tbody>
     </table>`;
-  return c.html(wrapped('API', body));
+  return page(c, { title: 'API' }, body);
 }
 
 function operationHtml({ method, path, operation }: { method: string; path: string; operation: Operation }): Html {
@@ -169,18 +170,4 @@ function typeHtml(schema: Schema | undefined): Html {
 
 function joined(parts: Html[]): Html {
   return html`${parts.map((part, index) => (index === 0 ? part : html` | ${part}`))}`;
-}
-
-function wrapped(title: string, body: Html): Html {
-  return html`<!doctype html>
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title} · Convergent</title>
-      </head>
-      <body>
-        <main>${body}</main>
-      </body>
-    </html>`;
 }

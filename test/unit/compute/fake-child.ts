@@ -12,7 +12,7 @@ import type { TaskInputs } from '../../../src/task/task.ts';
 /** What a task of a fake plan does. */
 export type FakeTask =
   | { do: 'read'; file?: string; rows?: RowRange; object?: { task: number; range: [number, number] } }
-  | { do: 'crash' | 'exit' | 'heap' | 'hog' | 'not-finite' | 'internal' | 'no-memory' | 'pid' | 'hang' }
+  | { do: 'crash' | 'exit' | 'heap' | 'hog' | 'not-finite' | 'damaged' | 'internal' | 'no-memory' | 'pid' | 'hang' }
   /** Crashes unless the file exists, which it makes. */
   | { do: 'crash-once'; mark: string }
   /** Opens the pipe `begun` for writing, holds it open, and hangs. */
@@ -92,6 +92,8 @@ async function run(_hash: string, _plan: unknown, task: unknown, inputs: TaskInp
     }
     case 'not-finite':
       throw new PipelineError('not-finite', 'expected numbers; found NaN', { hint: 'look at the data' });
+    case 'damaged':
+      throw new PipelineError('object-damaged', 'expected the object of task 4 as it was written; found other bytes');
     case 'internal':
       throw new TypeError('cannot read properties of undefined');
     case 'no-memory':

@@ -42,10 +42,15 @@ export function sha256Of(content: Uint8Array | string): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-/** A plan of fake tasks, as text and by its hash. */
+/** A plan of fake tasks, as text and by its hash; none has a file of probe data. */
 export function fakePlan(...tasks: FakeTask[]): { text: string; hash: string } {
-  const text = JSON.stringify({ tasks });
+  const text = JSON.stringify({ data: { sha256: '' }, tasks: tasks.map((task) => ({ ...task, key: keyOf(task) })) });
   return { text, hash: sha256Of(text) };
+}
+
+/** The key of a fake task. */
+export function keyOf(task: FakeTask): string {
+  return sha256Of(JSON.stringify(task));
 }
 
 let made = 0;
@@ -53,13 +58,24 @@ let made = 0;
 /** A job of a fake plan with nothing sent along, its files in `folder`. */
 export function fakeJob(folder: string, task: FakeTask, sent: Partial<Job> = {}): Job {
   const filesFolder = join(folder, 'files');
-  mkdirSync(filesFolder, { recursive: true });
+  const madeFolder = join(folder, 'made');
+  for (const path of [filesFolder, madeFolder]) mkdirSync(path, { recursive: true });
   const plan = fakePlan(task);
   writeFileSync(join(filesFolder, plan.hash), plan.text);
   const spoolPath = join(folder, `${++made}.in`);
   writeFileSync(spoolPath, '');
   const resultPath = join(folder, `${made}.out`);
-  return { planHash: plan.hash, task: 0, filesFolder, files: [], parts: [], spoolPath, resultPath, ...sent };
+  return {
+    planHash: plan.hash,
+    task: 0,
+    filesFolder,
+    madeFolder,
+    files: [],
+    parts: [],
+    spoolPath,
+    resultPath,
+    ...sent,
+  };
 }
 
 /** A pipe: whoever opens an end waits for the other end, and whoever reads waits for the last writer to be gone. */

@@ -25,12 +25,19 @@ const PARTS: TaskPart[] = [
   { kind: 'object', task: 7, size: 14, ranges: [[0, 14]] },
 ];
 const FILE = sha256Of('a file');
+const PROBE = sha256Of('probe data');
+/** Rows of two bytes behind three of a header. */
+const DATA = { sha256: PROBE, dtype: 'uint8' as const, rowShape: [2], offset: 3 };
+const KEY = sha256Of('a key');
 
 let inputs: OpenInputs;
-async function opened(parts = PARTS): Promise<OpenInputs> {
+async function opened(parts = PARTS, files = [FILE]): Promise<OpenInputs> {
   writeFileSync(join(folder, 'spool'), SPOOL);
   writeFileSync(join(folder, FILE), 'a file');
-  inputs = await openInputs({ filesFolder: folder, files: [FILE], spoolPath: join(folder, 'spool'), parts });
+  writeFileSync(join(folder, PROBE), SPOOL);
+  writeFileSync(join(folder, KEY), SPOOL);
+  const places = { filesFolder: folder, files, madeFolder: folder, spoolPath: join(folder, 'spool'), parts };
+  inputs = await openInputs(places, DATA);
   return inputs;
 }
 afterEach(() => inputs.close());
@@ -46,6 +53,13 @@ describe('rows([start, end))', () => {
     ['none', 5, 5, []],
   ])('%s', async (_, start, end, expected) => {
     expect([...(await (await opened()).rows([start, end]))]).toEqual(expected);
+  });
+
+  test('come from the file of the probe data where that was sent', async () => {
+    await opened([], [FILE, PROBE]);
+    const read = [...(await inputs.rows([0, 2])), ...(await inputs.rows([7, 8]))];
+    expect(read).toEqual([...bytes(3, 7), ...bytes(17, 19)]);
+    await failure('internal', () => inputs.rows([18, 20]));
   });
 
   test.each([
@@ -86,6 +100,12 @@ describe('object(task)', () => {
   ])('refuses bytes [%d, %d), which were not sent', async (start, end) => {
     const source = await (await opened()).object(2);
     await failure('internal', () => source.read(start, end));
+  });
+
+  test('reads an object that the server made, whole or in part', async () => {
+    const source = await (await opened([...PARTS, { kind: 'made', task: 5, key: KEY }])).object(5);
+    expect(source.size).toBe(40);
+    expect([...(await source.read(38, 40))]).toEqual(bytes(38, 40));
   });
 
   test('refuses the object of a task that was not sent', async () => {

@@ -3,10 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import type { TaskPart } from '../../../src/compute/parts.ts';
 import { writeTaskHeader } from '../../../src/compute/request.ts';
 import { startCompute, type ComputeOptions, type ComputeServer } from '../../../src/compute/server.ts';
 import type { ErrorRecord } from '../../../src/errors.ts';
-import { failure, fakeChild, fakePlan, pipe, scratchFolder } from './fixtures.ts';
+import { readNpz } from '../../../src/numeric/npz.ts';
+import { failure, fakeChild, fakePlan, keyOf, pipe, scratchFolder } from './fixtures.ts';
 import type { FakeTask } from './fake-child.ts';
 
 const { folder, remove } = scratchFolder();
@@ -26,10 +28,10 @@ async function start(options: Partial<ComputeOptions> = {}): Promise<string> {
   return cacheFolder;
 }
 
-async function send(task: FakeTask): Promise<Response> {
+async function send(task: FakeTask, parts: TaskPart[] = []): Promise<Response> {
   const { text, hash } = fakePlan(task);
   await fetch(`${server.url}/inputs/${hash}`, { method: 'PUT', body: text });
-  const body = writeTaskHeader({ planHash: hash, task: 0, files: [], parts: [] });
+  const body = writeTaskHeader({ planHash: hash, task: 0, files: [], parts });
   return fetch(`${server.url}/tasks`, { method: 'POST', body });
 }
 const health = async (): Promise<unknown> => (await fetch(`${server.url}/health`)).json();
@@ -50,6 +52,21 @@ test('one body more than children is spooled, others wait unread, and more than 
   await writeFile(gate, 'go');
   expect((await Promise.all([running, spooled, unread])).map(({ status }) => status)).toEqual([200, 200, 200]);
   expect(readdirSync(join(cacheFolder, 'spool'))).toEqual([]);
+});
+
+test('an object it made is an input of the next task without being sent; one found damaged is asked for', async () => {
+  await start();
+  const made: FakeTask = { do: 'pid' };
+  const part = { kind: 'made' as const, task: 4, key: keyOf(made) };
+  const read: FakeTask = { do: 'read', object: { task: 4, range: [0, 4] } };
+  const missing = await send(read, [part]);
+  expect([missing.status, await missing.json()]).toEqual([424, { missing: [part.key] }]);
+  const object = new Uint8Array(await (await send(made)).arrayBuffer());
+  const answer = await readNpz(new Uint8Array(await (await send(read, [part])).arrayBuffer()));
+  expect(answer.bytes!.data).toEqual(object.slice(0, 4));
+  const damaged = await send({ do: 'damaged' }, [part]);
+  expect((await damaged.json()) as ErrorRecord).toMatchObject({ code: 'object-damaged' });
+  expect((await send(read, [part])).status).toBe(424);
 });
 
 test('a sender that stalls is given up, and its place is free', async () => {

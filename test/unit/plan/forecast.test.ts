@@ -41,8 +41,8 @@ describe('taskAmounts(plan, models)', () => {
       readBytes: 5 * 64 + Math.ceil(64_128 / 65_536) * 32,
       madeBytes: 4 * 8 * 11 + 4 * 5 * 12,
       writes: 1,
-      // rows, chunk list; the object itself once; of the pilot's its size and directory, and a piece
-      reads: 1 + 1 + 1 + 2 + 1,
+      // rows, chunk list; the object itself once; of the pilot's its directory, and a piece
+      reads: 1 + 1 + 1 + 1 + 1,
     });
     expect(of('pilot')).toMatchObject({ productFlops: 0, forwardFlops: 64 * 2 * 2_000_000, madeBytes: 4 * 20 });
     expect(of('correlate')).toMatchObject({

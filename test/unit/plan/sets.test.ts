@@ -213,4 +213,16 @@ describe('a refusal', () => {
     expect(hint).not.toContain('compute: native');
     await refusal({ models: heavy, compute: 'auto' });
   });
+
+  it('is also for a correlation whose blocks fit, but not with the rows that it reads', async () => {
+    const wide = (units: number): Partial<PlanInputs> => ({
+      models: models(2, [two(1, 1)[0]!, { units, weights: 10 }]),
+      compute: 'native',
+    });
+    const { message } = await refusal(wide(11_300));
+    expect(message).toMatch(/expected correlating layer late to fit a native task; projected 3,\d+ MiB, allowed 3,072/);
+    // where the blocks alone don't fit, that is said before any task is planned
+    expect((await refusal(wide(11_500))).message).toMatch(/the reductions of layer late to fit a native task/);
+    expect(tasksOf(await planOf('', wide(11_000)), 'correlate').length).toBeGreaterThan(1);
+  });
 });

@@ -297,7 +297,7 @@ describe('boundedBody', () => {
 
   it('lets the connection go when it is cancelled', async () => {
     let cancelled: unknown;
-    const body = new ReadableStream({ cancel: (reason) => void (cancelled = reason) });
+    const body = new ReadableStream({ type: 'bytes', cancel: (reason) => void (cancelled = reason) });
     await boundedBody(new Response(body), GITHUB).cancel('enough');
     expect(cancelled).toBe('enough');
   });

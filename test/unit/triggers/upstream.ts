@@ -15,6 +15,8 @@ export interface Upstream {
   /** The platform's fetch, with every https address led to the server. */
   fetch: typeof globalThis.fetch;
   seen: Seen[];
+  /** Where it listens, for a workerd whose every fetch goes there. */
+  address: string;
   close(): Promise<void>;
 }
 
@@ -27,7 +29,8 @@ export async function startUpstream(
     void (async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      const url = `https://${String(request.headers['x-upstream-host'])}${request.url}`;
+      const host = request.headers['x-upstream-host'] ?? request.headers.host;
+      const url = `https://${String(host)}${request.url!}`;
       const one = { method: request.method!, url, headers: request.headers, body: Buffer.concat(chunks).toString() };
       seen.push(one);
       const route = routes[url.split('?')[0]!];
@@ -40,6 +43,7 @@ export async function startUpstream(
   const { port } = server.address() as AddressInfo;
   return {
     seen,
+    address: `127.0.0.1:${port}`,
     fetch: (input, init) => {
       const url = new URL(input as string);
       const headers = new Headers(init?.headers);
