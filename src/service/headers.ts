@@ -19,6 +19,7 @@ const policyHeaders = (https: boolean): MiddlewareHandler<ServiceEnv> =>
     // nothing leaves the site; with no-referrer, forms would lose the Origin that tells them from another site's
     referrerPolicy: 'same-origin',
     xFrameOptions: false,
+    // the report has no origin to be keyed by
     originAgentCluster: false,
     strictTransportSecurity: https,
   });

@@ -2,11 +2,11 @@
  * The real Worker with faults around its bindings, for tests of what a run survives. The faults are a
  * constant of the build; they are counted per isolate, so a test knows exactly which call fails.
  */
-import worker, { ComparisonRun as RealRun, RunProgress } from '../../src/worker.ts';
+import worker, { ComparisonRun as RealRun, Registry, RunProgress } from '../../src/worker.ts';
 import type { Env, TaskMessage } from '../../src/runtime/env.ts';
 import type { Faults } from './faults.ts';
 
-export { RunProgress };
+export { Registry, RunProgress };
 
 declare const TEST_FAULTS: Faults;
 

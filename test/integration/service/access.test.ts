@@ -224,6 +224,21 @@ describe('rates', () => {
   });
 });
 
+describe('starts of runs', () => {
+  it('are bounded for each token, and hundreds at once are not too many', async () => {
+    const [{ secret }, other] = await Promise.all([service.token('run'), service.token('run')]);
+    const start = (token: string) => status('POST', '/runs', { token, body: { pipeline: 'unknown' } });
+    const first = await Promise.all(Array.from({ length: 200 }, () => start(secret)));
+    expect(new Set(first)).toEqual(new Set([404]));
+    const all = [...first];
+    // 600 a minute, and a minute may end in between
+    for (let n = 0; n < 6; n++) all.push(...(await Promise.all(Array.from({ length: 200 }, () => start(secret)))));
+    expect(all.filter((got) => got === 404).length).toBeGreaterThanOrEqual(600);
+    expect(all).toContain(429);
+    expect(await start(other.secret)).toBe(404);
+  });
+});
+
 describe('what is public', () => {
   it('is read by anybody, and nothing else is', async () => {
     const record = await service.json<PipelineRecord>('GET', '/pipelines/open');
