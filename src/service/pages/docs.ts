@@ -172,16 +172,16 @@ function joined(parts: Html[]): Html {
 }
 
 function wrapped(title: string, body: unknown): string {
-  return `<!doctype html>${String(
-    html`<html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title} · Convergent</title>
-      </head>
-      <body>
-        <main>${raw(String(body))}</main>
-      </body>
-    </html>`,
-  )}`;
+  // nothing in it is awaited, so that it is text already
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <title>${title} · Convergent</title>
+    </head>
+    <body>
+      <main>${raw(String(body))}</main>
+    </body>
+  </html>` as string;
+  return `<!doctype html>${page}`;
 }
