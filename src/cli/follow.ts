@@ -3,7 +3,7 @@
  * stream breaks off, until the run has ended.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fromRecord, PipelineError } from '../errors.ts';
+import { fromRecord, fromUnknown, PipelineError } from '../errors.ts';
 import type { RunEvent, RunRecord } from '../service/documents.ts';
 import { duration } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -54,44 +54,86 @@ export async function followEvents(
   heard: (event: RunEvent) => void,
   signal: AbortSignal,
 ): Promise<RunRecord> {
-  const path = `/runs/${encodeURIComponent(id)}`;
   let last = after;
+  const hear = (event: RunEvent): void => {
+    last = event.id;
+    heard(event);
+  };
+  const look = (): Promise<RunRecord> => service.json<RunRecord>(`/runs/${encodeURIComponent(id)}`, { signal });
   for (;;) {
-    const run = await service.json<RunRecord>(path, { signal });
-    // what was said until the end is still to be heard
-    const ending = hasEnded(run);
-    const quiet = new AbortController();
-    let silence = setTimeout(() => quiet.abort(), SILENT_MS);
+    const run = await look();
+    if (hasEnded(run)) {
+      // what was said until the end and isn't heard yet; a stream would wait for more
+      await readEvents(service, id, last, hear, signal);
+      return run;
+    }
+    let enough = false;
     try {
-      await service.ask(
-        `${path}/events`,
-        {
-          headers: { accept: 'text/event-stream', 'last-event-id': String(last) },
-          signal: AbortSignal.any([signal, quiet.signal]),
-          repeatable: false,
-        },
-        async (response) => {
-          for await (const event of serverSentEvents(response.body!)) {
-            clearTimeout(silence);
-            silence = setTimeout(() => quiet.abort(), SILENT_MS);
-            if (event === null) continue;
-            last = event.id;
-            heard(event);
-            if (isEnd(event, run.attempt)) break;
-          }
-        },
-      );
+      enough = await streamEvents(service, id, last, signal, async (event) => {
+        if (event === null) return hasEnded(await look());
+        hear(event);
+        return isEnd(event, run.attempt);
+      });
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof PipelineError && error.code !== 'unreachable') throw error;
-    } finally {
-      clearTimeout(silence);
-      quiet.abort();
+      if (fromUnknown(error).code !== 'unreachable') throw error;
     }
-    if (ending) return run;
-    const now = await service.json<RunRecord>(path, { signal });
-    if (hasEnded(now)) return now;
-    await sleep(RECONNECT_MS, undefined, { signal });
+    if (!enough) await sleep(RECONNECT_MS, undefined, { signal });
+  }
+}
+
+/** Hands the events after `after` over, in order, as far as there are some. */
+export async function readEvents(
+  service: Service,
+  id: string,
+  after: number,
+  heard: (event: RunEvent) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  let last = after;
+  for (;;) {
+    // pages: a long run has more events than one answer
+    const path = `/runs/${encodeURIComponent(id)}/log?after=${last}`;
+    const text = await service.ask(path, { signal }, (response) => response.text());
+    const events = text.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as RunEvent]));
+    if (events.length === 0) return last;
+    events.forEach(heard);
+    last = events.at(-1)!.id;
+  }
+}
+
+// one stream, until `heard` says that it is enough (true), or the stream ends; null: it lives
+async function streamEvents(
+  service: Service,
+  id: string,
+  after: number,
+  signal: AbortSignal,
+  heard: (event: RunEvent | null) => Promise<boolean>,
+): Promise<boolean> {
+  const quiet = new AbortController();
+  let silence = setTimeout(() => quiet.abort(), SILENT_MS);
+  const request = {
+    headers: { accept: 'text/event-stream', 'last-event-id': String(after) },
+    signal: AbortSignal.any([signal, quiet.signal]),
+    repeatable: false,
+  };
+  try {
+    return await service.ask(`/runs/${encodeURIComponent(id)}/events`, request, async (response) => {
+      for await (const event of serverSentEvents(response.body!)) {
+        clearTimeout(silence);
+        silence = setTimeout(() => quiet.abort(), SILENT_MS);
+        if (await heard(event)) return true;
+      }
+      return false;
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (quiet.signal.aborted) throw new PipelineError('unreachable', 'expected a sign of life; found none');
+    throw error;
+  } finally {
+    clearTimeout(silence);
+    // lets go of a stream that nobody reads to its end
+    quiet.abort();
   }
 }
 

@@ -2,7 +2,7 @@
 import type { RunEvent } from '../service/documents.ts';
 import { REMOTE_DETAILS, REMOTE_OPTIONS, STATE_DETAIL, STATE_OPTION } from './command.ts';
 import type { Command } from './command.ts';
-import { eventLine, followEvents } from './follow.ts';
+import { eventLine, followEvents, readEvents } from './follow.ts';
 import { withService } from './local.ts';
 import { leftText } from './remoteRun.ts';
 
@@ -25,20 +25,7 @@ export const logsCommand: Command = {
       context.stopText = leftText(id, service);
       const print = (event: RunEvent): void =>
         void process.stdout.write(`${json ? JSON.stringify(event) : eventLine(event)}\n`);
-      const path = `/runs/${encodeURIComponent(id)}/log`;
-      let last = 0;
-      for (;;) {
-        // pages, as a long run has more events than one answer
-        const events = await service.ask(`${path}?after=${last}`, { signal }, async (response) =>
-          (await response.text())
-            .split('\n')
-            .filter((line) => line !== '')
-            .map((line) => JSON.parse(line) as RunEvent),
-        );
-        events.forEach(print);
-        if (events.length === 0) break;
-        last = events.at(-1)!.id;
-      }
+      const last = await readEvents(service, id, 0, print, signal);
       if (invocation.options.follow === true) await followEvents(service, id, last, print, signal);
       return null;
     }),

@@ -2,11 +2,13 @@
 import { dirname, join, relative, sep } from 'node:path';
 import { hashFile, readInput, requireFile } from '../compute/files.ts';
 import { refuseOutside } from '../definition/paths.ts';
-import { PipelineError } from '../errors.ts';
+import { fromUnknown, PipelineError } from '../errors.ts';
+import { canonicalJson } from '../numeric/hash.ts';
 import { externalFiles } from '../onnx/external.ts';
 import { parseModel } from '../onnx/model.ts';
 import { located } from '../plan/layers.ts';
-import type { PipelinePut, PipelineRecord } from '../service/documents.ts';
+import { pipelineSchema } from '../service/documents.ts';
+import type { PipelineDetail, PipelinePut, PipelineRecord } from '../service/documents.ts';
 import { optionText, STATE_OPTION } from './command.ts';
 import type { Command, Invocation } from './command.ts';
 import { remoteService } from './local.ts';
@@ -25,7 +27,7 @@ export const pushCommand: Command = {
   summary: 'sends a pipeline, its models and its data to a service',
   details: [
     '  --to <url>       the service',
-    '  --token <token>  a token of scope admin (default CONVERGENT_TOKEN; a `serve` on this machine needs none)',
+    '  --token <token>  a token of scope admin; run, where nothing changes (default CONVERGENT_TOKEN; a `serve` on this machine needs none)',
     '',
     'Files are named by their content: what is there already is not sent. Stopped at any moment, the same command',
     'goes on. Networks by https address are fetched by the service itself.',
@@ -71,7 +73,15 @@ export async function pushPipeline(
     text: loaded.text,
     files: Object.fromEntries([...files].map(([name, { sha256, sizeBytes }]) => [name, { sha256, bytes: sizeBytes }])),
   };
-  const pipeline = await service.json<PipelineRecord>(`/pipelines/${encodeURIComponent(loaded.definition.name)}`, {
+  const path = `/pipelines/${encodeURIComponent(loaded.definition.name)}`;
+  // who may only start runs can do so of what is there
+  const there = await service.json<PipelineDetail>(path, { signal }).catch((error: unknown) => {
+    if (fromUnknown(error).code === 'not-found') return null;
+    throw error;
+  });
+  if (there && canonicalJson([there.text, there.files]) === canonicalJson([put.text, put.files]))
+    return { pipeline: pipelineSchema.parse(there), sent };
+  const pipeline = await service.json<PipelineRecord>(path, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
     body: () => JSON.stringify(put),

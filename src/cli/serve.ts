@@ -31,6 +31,15 @@ import { createToken, listTokens } from './token.ts';
 const PORT = 8787;
 const HOST = '127.0.0.1';
 const TICK_MS = 60_000;
+/** Variables of the Worker that are no secrets of pipelines. */
+const OURS = [
+  'LOCAL',
+  'ENGINE_TOKEN',
+  'COMPUTE_TOKEN',
+  'COMPUTE_TASKS_AT_ONCE',
+  'CONVERGENT_ADMIN_TOKEN',
+  'PUBLIC_URL',
+];
 /** Reached by nobody else. */
 const LOOPBACK = ['127.0.0.1', 'localhost', '::1'];
 
@@ -120,7 +129,7 @@ export function secretsOf(environment: NodeJS.ProcessEnv): Record<string, string
   if (list === undefined) return {};
   const names = list.split(',').map((entry) => entry.trim().split('@')[0]!);
   const values = names.flatMap((name) => {
-    const value = environment[name];
+    const value = OURS.includes(name) ? undefined : environment[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   return { CONVERGENT_SECRETS: list, ...Object.fromEntries(values) };

@@ -4,6 +4,7 @@
  */
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
+import { fromUnknown } from '../errors.ts';
 import type { Upload } from '../service/documents.ts';
 import { transferText } from './progress.ts';
 import type { ProgressDisplay } from './progress.ts';
@@ -57,7 +58,7 @@ export async function sendFiles(
 // null: nothing is there
 function uploadOf(service: Service, file: LocalFile, signal: AbortSignal): Promise<Upload | null> {
   return service.json<Upload>(address(file), { signal }).catch((error: unknown) => {
-    if ((error as { code?: unknown }).code === 'not-found') return null;
+    if (fromUnknown(error).code === 'not-found') return null;
     throw error;
   });
 }

@@ -130,12 +130,10 @@ describe('push', () => {
     const data = Buffer.concat([npyHeader(rows), Buffer.alloc(rows * 784)]);
     writeFileSync(inFolder('long.npy'), data);
     const sha256 = createHash('sha256').update(data).digest('hex');
+    const authorization = `Bearer ${token}`;
     const upload = (path: string, init: RequestInit): Promise<Response> =>
-      fetch(`${address}/uploads/${sha256}${path}`, {
-        ...init,
-        headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string>) },
-      });
-    const headers = { 'content-type': 'application/json' };
+      fetch(`${address}/uploads/${sha256}${path}`, { headers: { authorization }, ...init });
+    const headers = { authorization, 'content-type': 'application/json' };
     const begun = await upload('', { method: 'POST', headers, body: JSON.stringify({ bytes: data.length }) });
     expect(await begun.json()).toMatchObject({ complete: false, partBytes: part });
     await upload('/parts/2', { method: 'PUT', body: data.subarray(part, 2 * part) });
@@ -238,6 +236,14 @@ describe('tokens', () => {
     const refused = await run(['token', 'list', ...remote], withToken(made.secret));
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain('scope admin');
+    // who may only start runs cannot change what they are of
+    const starter = await runJson<{ secret: string }>(['token', 'create', '--name', 's', '--scope', 'run', ...here]);
+    const push = (file: string): ReturnType<typeof run> =>
+      run(['push', file, '--to', address, '--state', inFolder('other')], withToken(starter.secret));
+    expect((await push(writePipeline('small', 200))).code).toBe(0);
+    const changed = await push(writePipeline('small', 190));
+    expect(changed.code).toBe(2);
+    expect(changed.stderr).toContain('scope admin');
     await runJson(['token', 'revoke', made.token.id, ...remote, '--token', token]);
     expect((await run(['status', ...remote], withToken(made.secret))).code).toBe(2);
   });

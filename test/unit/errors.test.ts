@@ -14,8 +14,15 @@ describe('CODES', () => {
     if (retryable) expect(exit).toBe(1);
   });
 
-  it('never retries an internal error, and retries a lost or damaged object, a download and a request too soon', () => {
-    const retried = ['object-missing', 'object-damaged', 'task-failed', 'download-failed', 'rate-limited'];
+  it('never retries an internal error, and retries a lost or damaged object, a download, a service out of reach and a request too soon', () => {
+    const retried = [
+      'object-missing',
+      'object-damaged',
+      'task-failed',
+      'download-failed',
+      'unreachable',
+      'rate-limited',
+    ];
     expect(codes.filter((code) => CODES[code].retryable)).toEqual(retried);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { duration, progressText } from '../../../src/cli/progress.ts';
+import { duration, progressText, size, transferText } from '../../../src/cli/progress.ts';
 import type { PlannedKind } from '../../../src/runtime/eta.ts';
 import type { TaskKind } from '../../../src/plan/plan.ts';
 import type { ProgressSummary } from '../../../src/runtime/protocol.ts';
@@ -67,5 +67,31 @@ describe('duration(seconds)', () => {
     [7260, '2 h 1 min'],
   ])('%d: %s', (seconds, text) => {
     expect(duration(seconds)).toBe(text);
+  });
+});
+
+describe('size(bytes)', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [1536, '1.5 KiB'],
+    [20 * 2 ** 20, '20 MiB'],
+    [1023.6 * 2 ** 20, '1024 MiB'],
+    [3 * 2 ** 30, '3.0 GiB'],
+    [5000 * 2 ** 30, '5000 GiB'],
+  ])('%d is %s', (bytes, text) => {
+    expect(size(bytes)).toBe(text);
+  });
+});
+
+describe('transferText(what, sentBytes, totalBytes, seconds)', () => {
+  it('says bytes, rate and the time left', () => {
+    expect(transferText('sent', 2 ** 20, 3 * 2 ** 20, 2)).toBe('sent 1.0 MiB of 3.0 MiB · 512 KiB/s · about 4 s left');
+  });
+
+  it('says no rate before there is one, and no time left at the end', () => {
+    expect(transferText('sent', 0, 2048, 0)).toBe('sent 0 B of 2.0 KiB');
+    expect(transferText('sent', 2048, 2048, 1)).toBe('sent 2.0 KiB of 2.0 KiB · 2.0 KiB/s');
   });
 });

@@ -11,11 +11,13 @@ describe('wrangler.toml', () => {
   it('agrees with the local engine', () => {
     expect(valuesOf('compatibility_date')).toEqual([names.COMPATIBILITY_DATE]);
     expect(valuesOf('bucket_name')).toEqual([names.BUCKET]);
-    // the producer, its consumer, and the consumer of dead letters
-    expect(valuesOf('queue')).toEqual([names.TASK_QUEUE, names.TASK_QUEUE, names.DEAD_LETTER_QUEUE]);
+    // the producer, its consumer, the consumer of dead letters, and that of uploads, which has no local one
+    const { TASK_QUEUE, DEAD_LETTER_QUEUE, UPLOAD_QUEUE } = names;
+    expect(valuesOf('queue')).toEqual([TASK_QUEUE, TASK_QUEUE, DEAD_LETTER_QUEUE, UPLOAD_QUEUE]);
     expect(valuesOf('dead_letter_queue')).toEqual([names.DEAD_LETTER_QUEUE]);
-    expect(valuesOf('max_retries')).toEqual([String(names.MAX_RETRIES), String(names.MAX_RETRIES)]);
-    expect(valuesOf('class_name')).toEqual(['RunProgress', 'Registry', 'ComparisonRun']);
+    expect(valuesOf('max_retries').slice(0, 2)).toEqual([String(names.MAX_RETRIES), String(names.MAX_RETRIES)]);
+    const container = ['ComputeContainer', 'ComputeContainer'];
+    expect(valuesOf('class_name')).toEqual(['RunProgress', 'Registry', ...container, 'ComparisonRun']);
     for (const [name, { namespace_id, simple }] of Object.entries(names.RATE_LIMITS)) {
       const { limit, period } = simple;
       expect(text).toContain(
