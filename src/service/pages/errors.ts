@@ -19,7 +19,7 @@ const TITLES: Partial<Record<ErrorCode, string>> = {
 /** An error as a page, with its status. What an unexpected one says is for the log alone. */
 export async function errorPage(c: Context<PageEnv>, error: PipelineError): Promise<Response> {
   // what is wrong may be who asks: the page is made for nobody then
-  await visitorOf(c).catch(() => c.set('visitor', null));
+  await visitorOf(c).catch(() => c.set('caller', null));
   const { http } = CODES[error.code];
   const title = TITLES[error.code] ?? (http >= 500 ? 'Something went wrong' : 'That did not work');
   const told =
