@@ -15,6 +15,11 @@ export const VERIFY_TASKS_PER_STEP = 100;
 export const PARALLEL_REQUESTS = 6;
 /** `step.do` times out after 10 minutes by default; ours read or write many objects. */
 export const STEP_TIMEOUT = '30 minutes';
+/** How a step of the workflow is tried. */
+export const STEP = {
+  retries: { limit: 3, delay: '1 second', backoff: 'exponential' },
+  timeout: STEP_TIMEOUT,
+} as const;
 /** Bytes of probe data hashed as one chunk, the unit in which stored data is verified. */
 export const CHUNK_BYTES = 65_536;
 /** Tasks under way at once in one invocation: each has a request open to the compute server (Workers: 6 connections). */

@@ -17,10 +17,13 @@ import type { ProgressSummary, TaskRecord } from './protocol.ts';
 const MOST_LOOKS = 10;
 /** Followers hear of the tasks' count at most this often. */
 const TOLD_EVERY_MS = 250;
+/** While tasks are open the workflow looks at most this often, in a long run more seldom. */
+const LOOK_EVERY_MS = 3_000;
 
 export class RunProgress extends DurableObject<Env> {
   readonly #events: RunEvents;
   #toldAt = 0;
+  #wokenAt = Date.now();
 
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
@@ -140,7 +143,7 @@ export class RunProgress extends DurableObject<Env> {
     }
     const open = this.#count('open');
     this.#tellTasks(open === 0);
-    if (open === 0) await this.#wake();
+    if (open === 0 || this.#lookIsDue()) await this.#wake();
   }
 
   /** A task found an input missing or damaged: it is neither done nor failed, unless this never ends. */
@@ -207,6 +210,12 @@ export class RunProgress extends DurableObject<Env> {
     return (this.#fact('cancelled') ?? 0) >= attempt;
   }
 
+  // in a long wave now and then, so that what is complete is reported and what became ready is sent
+  #lookIsDue(): boolean {
+    const elapsed = Date.now() - (this.#fact('begun') ?? Date.now());
+    return Date.now() - this.#wokenAt > Math.max(LOOK_EVERY_MS, elapsed / 8);
+  }
+
   // how far it is, not more often than anybody can look
   #tellTasks(now: boolean): void {
     if (!now && Date.now() - this.#toldAt < TOLD_EVERY_MS) return;
@@ -242,6 +251,7 @@ export class RunProgress extends DurableObject<Env> {
   async #wake(): Promise<void> {
     const instance = this.#fact<string>('instance');
     if (instance === undefined) return;
+    this.#wokenAt = Date.now();
     try {
       await (await this.env.RUNS.get(instance)).sendEvent({ type: 'look', payload: {} });
     } catch {

@@ -11,11 +11,12 @@ import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
 import { costsOf } from './costs.ts';
 import type { Env, RunParameters, RunSource } from './env.ts';
-import { LOOK_AGAIN, SEND_BATCH_MESSAGES, STEP_TIMEOUT, VERIFY_TASKS_PER_STEP, WAVE_TASKS } from './limits.ts';
+import { LOOK_AGAIN, SEND_BATCH_MESSAGES, STEP, VERIFY_TASKS_PER_STEP, WAVE_TASKS } from './limits.ts';
 import type { RunRecord } from '../service/documents.ts';
 import type { RunOutcome } from './protocol.ts';
 import { inParallel } from './requests.ts';
-import { writeLayerReport, writeRunReport } from './results.ts';
+import { LayerReports } from './layerReports.ts';
+import { writeRunReport } from './results.ts';
 import type { LayerManifest } from './results.ts';
 import { endRun, runGate, tellHow } from './end.ts';
 import { plannedKinds } from './eta.ts';
@@ -28,13 +29,13 @@ import { getPlan, hasObject, verifyObject } from './store.ts';
 
 interface Look {
   absent: number;
-  enqueued: number;
+  /** Pairs and layers whose objects are all there, and that are not reported yet; see {@link LayerReports}. */
+  complete: number[];
   failure: ErrorRecord | null;
 }
 
 /** How often the report may find an object damaged and have it made anew. */
 const MOST_ROUNDS = 3;
-const STEP = { retries: { limit: 3, delay: '1 second', backoff: 'exponential' }, timeout: STEP_TIMEOUT } as const;
 
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   override async run(event: Readonly<WorkflowEvent<RunParameters>>, step: WorkflowStep): Promise<RunOutcome> {
@@ -129,9 +130,10 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
       return writeRunReport(BUCKET, planHash, plan, manifests, costsOf(plan, records));
     };
     for (let round = 0; ; round++) {
-      const failure = await this.#work(plan, planHash, parameters, step, round, round === 0 ? found : null);
+      const reports = new LayerReports(this.env, parameters, plan, planHash, step, round);
+      const failure = await this.#work(plan, planHash, parameters, step, reports, round === 0 ? found : null);
       if (failure) return { error: failure };
-      const manifests = await this.#reportLayers(plan, planHash, step, round);
+      const manifests = await reports.all(round < MOST_ROUNDS);
       if (manifests) return step.do('report', STEP, () => writeReport(manifests));
     }
   }
@@ -142,19 +144,22 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     planHash: string,
     parameters: RunParameters,
     step: WorkflowStep,
-    round: number,
+    reports: LayerReports,
     found: readonly boolean[] | null,
   ): Promise<ErrorRecord | null> {
+    const { round } = reports;
     let before = Infinity;
     let timedOut = false;
     for (let n = 0; ; n++) {
       // a time-out in which nothing was finished says that messages are lost: ask for open tasks too
       const [waited, limit] = [timedOut, before];
       const look = await step.do(`missing-${round}-${n}`, STEP, () =>
-        this.#look(plan, planHash, parameters, n === 0 ? found : null, (absent) => waited && absent >= limit),
+        this.#look(plan, planHash, parameters, n === 0 ? found : null, reports, (absent) => waited && absent >= limit),
       );
       if (look.failure) return look.failure;
       if (look.absent === 0) return null;
+      // what can be shown is, while the tasks just sent run
+      for (const index of look.complete) await reports.write(index);
       before = look.absent;
       timedOut = await step
         .waitForEvent(`wait-${round}-${n}`, { type: 'look', timeout: LOOK_AGAIN })
@@ -166,39 +171,13 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     }
   }
 
-  // the files of every pair and layer, one at a time; null where an object turned out damaged and was deleted
-  async #reportLayers(
-    plan: Plan,
-    planHash: string,
-    step: WorkflowStep,
-    round: number,
-  ): Promise<LayerManifest[] | null> {
-    const manifests: LayerManifest[] = [];
-    for (const pair of plan.pairs.keys()) {
-      for (const layer of plan.layers.keys()) {
-        const manifest = await step.do(`report-${round}-${pair}-${layer}`, STEP, async () => {
-          try {
-            return await writeLayerReport(this.env.BUCKET, planHash, plan, pair, layer);
-          } catch (error) {
-            if (round >= MOST_ROUNDS || !['object-damaged', 'object-missing'].includes(fromUnknown(error).code))
-              throw error;
-            await inParallel(plan.tasks, (task) => verifyObject(this.env.BUCKET, task));
-            return null;
-          }
-        });
-        if (manifest === null) return null;
-        manifests.push(manifest);
-      }
-    }
-    return manifests;
-  }
-
   // which tasks have no object; puts a wave of those whose inputs are all there on the queue
   async #look(
     plan: Plan,
     planHash: string,
     parameters: RunParameters,
     found: readonly boolean[] | null,
+    reports: LayerReports,
     stalled: (absent: number) => boolean,
   ): Promise<Look> {
     const { run, attempt } = parameters;
@@ -206,7 +185,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     const { failure } = await progress.summary();
     const present = found ?? (await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task)));
     const absent = present.filter((is) => !is).length;
-    if (failure || absent === 0) return { absent, enqueued: 0, failure };
+    if (failure || absent === 0) return { absent, complete: [], failure };
     const ready = plan.tasks.flatMap((task, index) =>
       !present[index] && task.needs.every((need) => present[need]) ? [index] : [],
     );
@@ -221,7 +200,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
         throw error;
       }
     }
-    return { absent, enqueued: wave.length, failure: null };
+    return { absent, complete: reports.complete(present), failure: null };
   }
 }
 /** What a step found, or a fault that no retry helps: an answer too, so that it isn't tried again. */
