@@ -133,7 +133,7 @@ describe('push', () => {
     const upload = (path: string, init: RequestInit): Promise<Response> =>
       fetch(`${address}/uploads/${sha256}${path}`, {
         ...init,
-        headers: { authorization: `Bearer ${token}`, ...init.headers },
+        headers: { authorization: `Bearer ${token}`, ...(init.headers as Record<string, string> | undefined) },
       });
     const headers = { 'content-type': 'application/json' };
     const begun = await upload('', { method: 'POST', headers, body: JSON.stringify({ bytes: data.length }) });
