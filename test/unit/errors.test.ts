@@ -15,7 +15,14 @@ describe('CODES', () => {
   });
 
   it('never retries an internal error, and retries a lost or damaged object, a download and a request too soon', () => {
-    const retried = ['object-missing', 'object-damaged', 'task-failed', 'download-failed', 'rate-limited'];
+    const retried = [
+      'object-missing',
+      'object-damaged',
+      'task-failed',
+      'download-failed',
+      'unreachable',
+      'rate-limited',
+    ];
     expect(codes.filter((code) => CODES[code].retryable)).toEqual(retried);
   });
 });

@@ -11,11 +11,22 @@ describe('wrangler.toml', () => {
   it('agrees with the local engine', () => {
     expect(valuesOf('compatibility_date')).toEqual([names.COMPATIBILITY_DATE]);
     expect(valuesOf('bucket_name')).toEqual([names.BUCKET]);
-    // the producer, its consumer, and the consumer of dead letters
-    expect(valuesOf('queue')).toEqual([names.TASK_QUEUE, names.TASK_QUEUE, names.DEAD_LETTER_QUEUE]);
+    // the producer, its consumer, and the consumers of dead letters and of the bucket's notifications
+    expect(valuesOf('queue')).toEqual([
+      names.TASK_QUEUE,
+      names.TASK_QUEUE,
+      names.DEAD_LETTER_QUEUE,
+      names.UPLOAD_QUEUE,
+    ]);
     expect(valuesOf('dead_letter_queue')).toEqual([names.DEAD_LETTER_QUEUE]);
-    expect(valuesOf('max_retries')).toEqual([String(names.MAX_RETRIES), String(names.MAX_RETRIES)]);
-    expect(valuesOf('class_name')).toEqual(['RunProgress', 'Registry', 'ComparisonRun']);
+    expect(valuesOf('max_retries')).toEqual([String(names.MAX_RETRIES), String(names.MAX_RETRIES), '5']);
+    expect(valuesOf('class_name')).toEqual([
+      'RunProgress',
+      'Registry',
+      'ComputeContainer',
+      'ComputeContainer',
+      'ComparisonRun',
+    ]);
     for (const [name, { namespace_id, simple }] of Object.entries(names.RATE_LIMITS)) {
       const { limit, period } = simple;
       expect(text).toContain(
