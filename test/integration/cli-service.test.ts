@@ -186,7 +186,7 @@ describe('run --remote', () => {
 
   it('stopped, leaves the run going and says how to come back', async () => {
     const running = start([...runRemotely(writePipeline('left', 210), 'left'), ...here]);
-    await until(() => /^\d+\/\d+ tasks/m.test(running.said()), running);
+    await until(() => /^run \S+: http/m.test(running.said()), running);
     running.child.kill('SIGINT');
     const { code, stderr } = await running.ended;
     expect(code).toBe(130);
