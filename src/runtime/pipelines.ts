@@ -22,6 +22,11 @@ export interface Revision extends ParsedDefinition {
   files: Record<string, FileReference>;
 }
 
+/** Parsed revisions that an isolate keeps: every webhook reads one. */
+const MOST_KEPT = 8;
+// revisions are immutable; oldest first
+const kept = new Map<string, Revision>();
+
 const revisionKey = (revision: string): string => `pipelines/${revision}.json`;
 
 /**
@@ -69,11 +74,16 @@ export async function pipelineDetail(env: Env, name: string): Promise<PipelineDe
   return { ...record, text, files };
 }
 
-/** A revision by its hash. @throws PipelineError `object-missing`, `input-damaged` */
+/** A revision by its hash, for reading alone: others have the same one. @throws PipelineError `object-missing`, `input-damaged` */
 export async function readRevision(env: Env, revision: string): Promise<Revision> {
+  const before = kept.get(revision);
+  if (before) return before;
   const bytes = await getVerified(env.BUCKET, revisionKey(revision), revision);
   const { text, files } = JSON.parse(new TextDecoder().decode(bytes)) as Pick<Revision, 'text' | 'files'>;
-  return { ...parsed(text, 'pipeline'), revision, text, files };
+  const read = { ...parsed(text, 'pipeline'), revision, text, files };
+  kept.set(revision, read);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value!);
+  return read;
 }
 
 function parsed(text: string, name: string): ParsedDefinition {

@@ -9,6 +9,7 @@ import type { ErrorRecord } from '../../errors.ts';
 import { pipelineDetail, pipelineOf, readRevision, storePipeline } from '../../runtime/pipelines.ts';
 import { registryOf } from '../../runtime/registry.ts';
 import { startRun } from '../../runtime/runs.ts';
+import { boundStarts } from '../access.ts';
 import { MOST_DEFINITION_CHARACTERS } from '../documents.ts';
 import { forBrowsers } from './accept.ts';
 import { historiesOf, historyChart } from './chart.ts';
@@ -65,6 +66,7 @@ pipeline.post('/pipelines/:name/save', ownForm(MOST_DEFINITION_BYTES), async (c)
 
 pipeline.post('/pipelines/:name/start', ownForm(), async (c) => {
   const visitor = await requireScope(c, 'run');
+  await boundStarts(c, `token ${visitor.id}`);
   const { run } = await startRun(c.env, {
     pipeline: await pipelineOf(c.env, c.req.param('name')),
     trigger: { kind: 'page', delivery: null, by: visitor.name },
