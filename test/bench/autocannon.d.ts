@@ -13,6 +13,8 @@ declare module 'autocannon' {
     duration?: number;
     /** Requests in all, in place of a duration. */
     amount?: number;
+    /** Requests a second, over all connections. */
+    overallRate?: number;
     headers?: Record<string, string>;
     requests?: { setupRequest: (request: Request) => Request }[];
   }
