@@ -55,9 +55,19 @@ hooks.openAPIRegistry.registerPath(
 );
 
 hooks.post('/hooks/:pipeline/:kind', async (c) => {
-  const kind = KINDS.find((each) => each === c.req.param('kind'));
+  try {
+    return await answerDelivery(c, c.req.param('pipeline'), c.req.param('kind'));
+  } catch (error) {
+    // who guesses names is bounded as who guesses secrets
+    if (['not-found', 'signature-invalid'].includes(fromUnknown(error).code)) await boundFailures(c);
+    throw error;
+  }
+});
+
+async function answerDelivery(c: Context<ServiceEnv>, name: string, kindName: string): Promise<Response> {
+  const kind = KINDS.find((each) => each === kindName);
   if (!kind) throw new PipelineError('not-found', `expected a webhook of ${KINDS.join(', ')}; found another kind`);
-  const pipeline = await pipelineOf(c.env, c.req.param('pipeline'));
+  const pipeline = await pipelineOf(c.env, name);
   const body = await boundedBytes(c.req.raw, MOST_DELIVERY_BYTES);
   const { service, definition } = await readRevision(c.env, pipeline.revision);
   if (!service.triggers.some((trigger) => trigger.kind === kind))
@@ -71,10 +81,7 @@ hooks.post('/hooks/:pipeline/:kind', async (c) => {
     body,
     secretOf,
     Date.now(),
-  ).catch(async (error: unknown) => {
-    if (fromUnknown(error).code === 'signature-invalid') await boundFailures(c);
-    throw error;
-  });
+  );
   if (!match) return c.json({ run: null, url: null, reason: 'no trigger of this pipeline asks for it' });
 
   const key = `delivery ${pipeline.name} ${kind} ${id}`;
@@ -94,7 +101,7 @@ hooks.post('/hooks/:pipeline/:kind', async (c) => {
     key,
   });
   return accepted(c, run, created);
-});
+}
 
 function accepted(c: Context<ServiceEnv>, { id }: RunRecord, created: boolean): Response {
   const url = `${c.env.PUBLIC_URL ?? new URL(c.req.url).origin}/runs/${id}`;

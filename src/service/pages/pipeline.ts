@@ -3,10 +3,9 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { parseDefinition } from '../../definition/definition.ts';
 import { fromUnknown, PipelineError } from '../../errors.ts';
 import type { ErrorRecord } from '../../errors.ts';
-import { pipelineDetail, pipelineOf, readRevision, storePipeline } from '../../runtime/pipelines.ts';
+import { parsePipeline, pipelineDetail, pipelineOf, readRevision, storePipeline } from '../../runtime/pipelines.ts';
 import { registryOf } from '../../runtime/registry.ts';
 import { startRun } from '../../runtime/runs.ts';
 import { boundStarts } from '../access.ts';
@@ -175,7 +174,7 @@ ${text}</textarea>
 
 function problemOf(text: string, name: string): ErrorRecord | null {
   try {
-    const { definition, where } = parseDefinition(text, `${name}.yaml`);
+    const { definition, where } = parsePipeline(text, name);
     if (definition.name === name) return null;
     const message = `expected name: ${name}, as in the address; found ${definition.name}`;
     return new PipelineError('usage', message, { place: where(['name']) }).toJSON();
