@@ -13,6 +13,9 @@ const WAITING_BYTES = 64 * 1024;
 /** Events read for a follower at a time. */
 const READ_EVENTS = 200;
 
+/** A stream ends after so long: whoever may still read comes back with the last id, others stay away. */
+const FOLLOWED_MS = 15 * 60_000;
+
 const utf8 = new TextEncoder();
 
 export class RunEvents {
@@ -47,7 +50,7 @@ export class RunEvents {
       .map(({ id, event }) => withId(id, event));
   }
 
-  /** A stream of all events after the request's `Last-Event-ID`, until the reader goes. */
+  /** A stream of all events after the request's `Last-Event-ID`, until the reader goes or {@link FOLLOWED_MS} are over. */
   follow(request: Request): Response {
     const after = Number(request.headers.get('last-event-id') ?? 0);
     const follower = new Follower(
@@ -78,6 +81,7 @@ class Follower {
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   readonly #read: (after: number) => RunEvent[];
   readonly #gone: () => void;
+  readonly #until = Date.now() + FOLLOWED_MS;
   #last: number;
   /** Whether it has all there is; else it reads on when its reader asks. */
   #caughtUp = false;
@@ -110,8 +114,12 @@ class Follower {
     this.#enqueue(message);
   }
 
+  /** Says that the stream lives, or ends it. */
   beat(): void {
-    if (this.#room()) this.#enqueue(utf8.encode(':\n\n'));
+    if (Date.now() >= this.#until) {
+      this.#controller.close();
+      this.#gone();
+    } else if (this.#room()) this.#enqueue(utf8.encode(':\n\n'));
   }
 
   #readOn(): void {

@@ -1,5 +1,5 @@
 /** The events of a run and who follows them, over a store that counts what is read. */
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RunEvents } from '../../../src/runtime/events.ts';
 
 /** As much of a Durable Object's SQL as events need. */
@@ -78,5 +78,28 @@ describe('a follower', () => {
     expect(await slow.ids(10_000)).toEqual(range(1, 10_000));
     expect(await quick.ids(5_000)).toEqual(range(5_001, 10_000));
     await Promise.all([slow.cancel(), quick.cancel()]);
+  });
+
+  it('is let go after a while, and comes back for the rest', async () => {
+    vi.useFakeTimers();
+    try {
+      const events = new RunEvents(store().sql);
+      events.add(layer('first'));
+      const follower = follow(events);
+      expect(await follower.ids(1)).toEqual([1]);
+      vi.advanceTimersByTime(14 * 60_000);
+      events.add(layer('second'));
+      expect(await follower.ids(1)).toEqual([2]);
+      vi.advanceTimersByTime(60_000);
+      events.add(layer('third'));
+      expect(await follower.ids(1)).toEqual([]);
+      // nothing is left that keeps the object awake
+      expect(vi.getTimerCount()).toBe(0);
+      const again = follow(events, { 'last-event-id': '2' });
+      expect(await again.ids(1)).toEqual([3]);
+      await again.cancel();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
