@@ -126,7 +126,7 @@ describe('whoever has no token', () => {
     });
     expect(answer.status).toBe(303);
     expect(answer.headers.get('location')).toBe(
-      `/sign-in?to=${encodeURIComponent(`/runs/${closedRun.id}/artifacts/report.html?x=1`)}`,
+      `/sign-in?next=${encodeURIComponent(`/runs/${closedRun.id}/artifacts/report.html?x=1`)}`,
     );
   });
 });
