@@ -25,15 +25,16 @@ export async function runGate(env: Env, parameters: RunParameters, planHash: str
   return evaluateGate(rules, (await resultsOf(env, planHash))!, previous);
 }
 
-/** Writes the end of a run down; gives the run as it is then. */
+/** Writes the end of an attempt down, unless nobody wants it any more; gives the run as it is then. */
 export async function endRun(env: Env, parameters: RunParameters, outcome: RunOutcome): Promise<RunRecord | null> {
   const { run, attempt, pipeline } = parameters;
   const registry = registryOf(env);
   const ended = Date.now();
   if ('error' in outcome) {
     const record = await registry.updateRun(run, attempt, { state: 'failed', ended, error: outcome.error });
+    if (record?.attempt !== attempt || record.state !== 'failed') return record;
     await progressOf(env, run).tell(attempt, { type: 'state', state: 'failed', attempt });
-    if (record?.state === 'failed') logRun(record);
+    logRun(record);
     return record;
   }
   const { digest, gate, plan } = outcome;
@@ -42,9 +43,10 @@ export async function endRun(env: Env, parameters: RunParameters, outcome: RunOu
     layers.map(({ layer, match }) => ({ pair: `${a}-${b}`, layer, mean_r: match?.mean_r ?? null })),
   );
   const record = await registry.updateRun(run, attempt, { state: 'done', ended, digest, gate, figures });
-  if (record?.state === 'done' && gate?.passed !== false) await registry.setPassed(pipeline, { run, plan });
+  if (record?.attempt !== attempt || record.state !== 'done') return record;
+  if (gate?.passed !== false) await registry.setPassed(pipeline, { run, plan });
   await progressOf(env, run).tell(attempt, { type: 'state', state: 'done', attempt });
-  if (record?.state === 'done') logRun(record);
+  logRun(record);
   return record;
 }
 

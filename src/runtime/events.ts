@@ -8,8 +8,15 @@ import type { NewRunEvent, RunEvent } from '../service/documents.ts';
 const HEARTBEAT_MS = 15_000;
 /** Kept of one run: old ones make room. */
 const MOST_EVENTS = 50_000;
-/** A follower that takes nothing while so many bytes wait is let go; it comes back with the last id it has. */
-const MOST_WAITING_BYTES = 4 * 2 ** 20;
+/** Bytes that wait for a follower; it is given more when it took these, so that one who reads nothing holds no more. */
+const WAITING_BYTES = 64 * 1024;
+/** Events read for a follower at a time. */
+const READ_EVENTS = 200;
+
+/** A stream ends after so long: whoever may still read comes back with the last id, others stay away. */
+const FOLLOWED_MS = 15 * 60_000;
+
+const utf8 = new TextEncoder();
 
 export class RunEvents {
   readonly #sql: SqlStorage;
@@ -27,8 +34,8 @@ export class RunEvents {
     const { id } = this.#sql.exec<{ id: number }>('INSERT INTO events (event) VALUES (?) RETURNING id', text).one();
     if (id % 1000 === 0) this.#sql.exec('DELETE FROM events WHERE id <= ?', id - MOST_EVENTS);
     if (this.#followers.size === 0) return;
-    const message = messageOf(withId(id, text));
-    for (const follower of this.#followers) follower.send(message);
+    const message = utf8.encode(messageOf(withId(id, text)));
+    for (const follower of this.#followers) follower.send(id, message);
   }
 
   /** Events after `after`, oldest first, at most `limit`. */
@@ -43,16 +50,17 @@ export class RunEvents {
       .map(({ id, event }) => withId(id, event));
   }
 
-  /** A stream of all events after the request's `Last-Event-ID`, until either side goes. */
+  /** A stream of all events after the request's `Last-Event-ID`, until the reader goes or {@link FOLLOWED_MS} are over. */
   follow(request: Request): Response {
     const after = Number(request.headers.get('last-event-id') ?? 0);
-    const follower = new Follower(() => this.#drop(follower));
-    follower.send(new TextEncoder().encode('retry: 1000\n\n'));
-    for (const event of this.list(Number.isSafeInteger(after) ? after : 0, MOST_EVENTS))
-      follower.send(messageOf(event));
+    const follower = new Follower(
+      Number.isSafeInteger(after) ? after : 0,
+      (last) => this.list(last, READ_EVENTS),
+      () => this.#drop(follower),
+    );
     this.#followers.add(follower);
     this.#heartbeat ??= setInterval(() => {
-      for (const each of this.#followers) each.send(new TextEncoder().encode(':\n\n'));
+      for (const each of this.#followers) each.beat();
     }, HEARTBEAT_MS);
     return new Response(follower.stream, {
       headers: { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store' },
@@ -61,36 +69,79 @@ export class RunEvents {
 
   #drop(follower: Follower): void {
     this.#followers.delete(follower);
-    if (this.#followers.size > 0) return;
+    if (this.#followers.size > 0 || this.#heartbeat === null) return;
     clearInterval(this.#heartbeat);
     this.#heartbeat = null;
   }
 }
 
+/** Reads what is kept at its reader's pace; what happens once it has all of that is handed to it. */
 class Follower {
   readonly stream: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
+  readonly #read: (after: number) => RunEvent[];
   readonly #gone: () => void;
+  readonly #until = Date.now() + FOLLOWED_MS;
+  #last: number;
+  /** Whether it has all there is; else it reads on when its reader asks. */
+  #caughtUp = false;
 
-  constructor(gone: () => void) {
+  constructor(after: number, read: (after: number) => RunEvent[], gone: () => void) {
+    this.#last = after;
+    this.#read = read;
     this.#gone = gone;
     this.stream = new ReadableStream<Uint8Array>(
-      { start: (controller) => void (this.#controller = controller), cancel: gone },
-      { highWaterMark: MOST_WAITING_BYTES, size: (chunk) => chunk.byteLength },
+      {
+        start: (controller) => {
+          this.#controller = controller;
+          controller.enqueue(utf8.encode('retry: 1000\n\n'));
+        },
+        pull: () => this.#readOn(),
+        cancel: gone,
+      },
+      { highWaterMark: WAITING_BYTES, size: (chunk) => chunk.byteLength },
     );
   }
 
-  send(message: Uint8Array): void {
-    try {
-      if ((this.#controller.desiredSize ?? 0) > 0) {
-        this.#controller.enqueue(message);
-        return;
-      }
-      this.#controller.close();
-    } catch {
-      // gone meanwhile
+  /** An event that was just added. */
+  send(id: number, message: Uint8Array): void {
+    if (!this.#caughtUp) return;
+    if (!this.#room()) {
+      this.#caughtUp = false;
+      return;
     }
-    this.#gone();
+    this.#last = id;
+    this.#enqueue(message);
+  }
+
+  /** Says that the stream lives, or ends it. */
+  beat(): void {
+    if (Date.now() >= this.#until) {
+      this.#controller.close();
+      this.#gone();
+    } else if (this.#room()) this.#enqueue(utf8.encode(':\n\n'));
+  }
+
+  #readOn(): void {
+    while (!this.#caughtUp && this.#room()) {
+      const events = this.#read(this.#last);
+      this.#caughtUp = events.length < READ_EVENTS;
+      if (events.length === 0) return;
+      this.#last = events.at(-1)!.id;
+      this.#enqueue(utf8.encode(events.map(messageOf).join('')));
+    }
+  }
+
+  #room(): boolean {
+    return (this.#controller.desiredSize ?? 0) > 0;
+  }
+
+  #enqueue(message: Uint8Array): void {
+    try {
+      this.#controller.enqueue(message);
+    } catch {
+      this.#gone();
+    }
   }
 }
 
@@ -98,6 +149,6 @@ function withId(id: number, text: string): RunEvent {
   return { id, ...(JSON.parse(text) as Omit<RunEvent, 'id'>) } as RunEvent;
 }
 
-function messageOf(event: RunEvent): Uint8Array {
-  return new TextEncoder().encode(`id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+function messageOf(event: RunEvent): string {
+  return `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }

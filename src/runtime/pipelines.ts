@@ -11,7 +11,7 @@ import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
 import type { FileReference, PipelineDetail, PipelinePut, PipelineRecord } from '../service/documents.ts';
 import type { Env } from './env.ts';
 import { registryOf } from './registry.ts';
-import { createOnly, getVerified } from './store.ts';
+import { createOnly, getVerified, OWN_FOLDERS } from './store.ts';
 import { completeBytes } from './inputs.ts';
 
 /** One revision, parsed. */
@@ -22,6 +22,11 @@ export interface Revision extends ParsedDefinition {
   files: Record<string, FileReference>;
 }
 
+/** Parsed revisions that an isolate keeps: every webhook reads one. */
+const MOST_KEPT = 8;
+// revisions are immutable; oldest first
+const kept = new Map<string, Revision>();
+
 const revisionKey = (revision: string): string => `pipelines/${revision}.json`;
 
 /**
@@ -30,7 +35,7 @@ const revisionKey = (revision: string): string => `pipelines/${revision}.json`;
  *   not the definition's own
  */
 export async function storePipeline(env: Env, name: string, put: PipelinePut): Promise<PipelineRecord> {
-  const { definition, service, where } = parsed(put.text, name);
+  const { definition, service, where } = parsePipeline(put.text, name);
   if (definition.name !== name) {
     throw new PipelineError('usage', `expected name: ${name}, as in the address; found ${definition.name}`, {
       place: where(['name']),
@@ -69,18 +74,43 @@ export async function pipelineDetail(env: Env, name: string): Promise<PipelineDe
   return { ...record, text, files };
 }
 
-/** A revision by its hash. @throws PipelineError `object-missing`, `input-damaged` */
+/** A revision by its hash, for reading alone: others have the same one. @throws PipelineError `object-missing`, `input-damaged` */
 export async function readRevision(env: Env, revision: string): Promise<Revision> {
+  const before = kept.get(revision);
+  if (before) return before;
   const bytes = await getVerified(env.BUCKET, revisionKey(revision), revision);
   const { text, files } = JSON.parse(new TextDecoder().decode(bytes)) as Pick<Revision, 'text' | 'files'>;
-  return { ...parsed(text, 'pipeline'), revision, text, files };
+  const read = { ...parsePipeline(text, 'pipeline'), revision, text, files };
+  kept.set(revision, read);
+  if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value!);
+  return read;
 }
 
-function parsed(text: string, name: string): ParsedDefinition {
+/**
+ * A pipeline file as the service takes it.
+ * @param name of the file, in messages
+ * @throws PipelineError `definition-invalid`
+ */
+export function parsePipeline(text: string, name: string): ParsedDefinition {
   const result = parseDefinition(text, `${name}.yaml`);
   refuseOutside(result);
+  refuseOwnKeys(result);
   requireFigures(result);
   return result;
+}
+
+// what a run writes would start the next
+function refuseOwnKeys({ service, where }: ParsedDefinition): void {
+  for (const [index, trigger] of service.triggers.entries()) {
+    if (trigger.kind !== 'upload') continue;
+    const own = OWN_FOLDERS.find((folder) => folder.startsWith(trigger.prefix) || trigger.prefix.startsWith(folder));
+    if (own === undefined) continue;
+    throw new PipelineError(
+      'definition-invalid',
+      `expected a prefix that no key of the service's own begins with; found ${trigger.prefix}, as ${own} has`,
+      { place: where(['triggers', index, 'upload', 'prefix']), hint: 'Such as prefix: candidates/' },
+    );
+  }
 }
 
 async function requireFiles(env: Env, files: Readonly<Record<string, FileReference>>): Promise<void> {

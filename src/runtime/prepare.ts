@@ -7,7 +7,7 @@ import { PipelineError } from '../errors.ts';
 import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
 import { readRows } from '../inspect/layout.ts';
-import { hashOf, sha256Hex } from '../numeric/hash.ts';
+import { hashOf, sha256Hex, toHex } from '../numeric/hash.ts';
 import { NPY_HEADER_MOST_BYTES, parseNpyHeader } from '../numeric/npy.ts';
 import { externalFiles } from '../onnx/external.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
@@ -23,7 +23,7 @@ import type { Env } from './env.ts';
 import { withIsolateRuntime } from './isolate.ts';
 import { nativeVersion } from './native.ts';
 import type { Revision } from './pipelines.ts';
-import { chunksKey, getVerified, inputKey, putPlan, verifiedSource } from './store.ts';
+import { chunksKey, createOnly, getVerified, inputKey, putPlan, verifiedSource } from './store.ts';
 import type { StoredFile } from './store.ts';
 
 declare const CODE_HASHES: CodeHashes;
@@ -185,22 +185,21 @@ async function storedFile(
   return { sha256: file.sha256, sizeBytes: file.bytes, chunksSha256 };
 }
 
-// an object that was put into the bucket becomes an input, under its hash
+// an object that was put into the bucket becomes an input, under its hash: read once for the hash, then copied
 async function takeObject(bucket: R2Bucket, key: string): Promise<FetchedModel> {
   const object = await bucket.get(key);
   if (!object) throw new PipelineError('file-missing', `expected a model in the bucket at ${key}; found nothing`);
-  const [hashed, kept] = object.body.tee();
+  const { size: bytes, etag } = object;
   const digest = new crypto.DigestStream('SHA-256');
-  const temporary = `incoming/${crypto.randomUUID()}`;
-  await Promise.all([
-    hashed.pipeTo(digest),
-    bucket.put(temporary, kept.pipeThrough(new FixedLengthStream(object.size))),
-  ]);
-  const sha256 = [...new Uint8Array(await digest.digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-  const copy = (await bucket.get(temporary))!;
-  await bucket.put(inputKey(sha256), copy.body.pipeThrough(new FixedLengthStream(object.size)), { sha256 });
-  await bucket.delete(temporary);
-  return { sha256, bytes: object.size };
+  await object.body.pipeTo(digest);
+  const sha256 = toHex(new Uint8Array(await digest.digest));
+  if ((await bucket.head(inputKey(sha256))) !== null) return { sha256, bytes };
+  const copy = await bucket.get(key, { onlyIf: { etagMatches: etag } });
+  if (!copy || !('body' in copy)) {
+    throw new PipelineError('download-failed', `expected ${key} to stay as it is; found another object there`);
+  }
+  await createOnly(bucket, inputKey(sha256), copy.body.pipeThrough(new FixedLengthStream(bytes)));
+  return { sha256, bytes };
 }
 
 function beside(model: string, location: string): string {

@@ -49,9 +49,9 @@ export class RunProgress extends DurableObject<Env> {
     return this.#events.list(after, limit);
   }
 
-  /** Starts an attempt; a second call for the same attempt, after a restart, changes nothing. */
+  /** Starts an attempt; a second call for the same attempt, after a restart, changes nothing, nor one for a cancelled attempt. */
   begin(attempt: number, instance: string, kinds: [TaskKind, PlannedKind][]): void {
-    if ((this.#fact('attempt') ?? 0) >= attempt) return;
+    if ((this.#fact('attempt') ?? 0) >= attempt || this.#cancelled(attempt)) return;
     this.ctx.storage.sql.exec('DELETE FROM tasks');
     this.ctx.storage.sql.exec('DELETE FROM facts');
     this.#setFact('attempt', attempt);
@@ -71,10 +71,12 @@ export class RunProgress extends DurableObject<Env> {
     this.#tellTasks(true);
   }
 
-  /** No task of this attempt starts any more. */
-  cancel(attempt: number): void {
+  /** No task of this attempt starts any more, and its workflow looks up. */
+  async cancel(attempt: number): Promise<void> {
+    if ((this.#fact('attempt') ?? 0) > attempt) return;
     this.#events.add({ type: 'state', state: 'cancelled', attempt });
-    if ((this.#fact('attempt') ?? 0) <= attempt) this.#setFact('cancelled', attempt);
+    this.#setFact('cancelled', attempt);
+    await this.#wake();
   }
 
   /** A task is about to be computed; false where nobody wants it any more. */

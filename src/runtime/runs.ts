@@ -102,12 +102,11 @@ export async function retryRun(env: Env, id: string): Promise<RunRecord> {
   return begin(env, next, await sourceOf(env, id));
 }
 
-/** Ends a run. @throws PipelineError `not-found`; `conflict` where it has ended */
+/** Ends a run; its workflow ends when it next looks up, and tells who asked to be told. @throws PipelineError `not-found`; `conflict` where it has ended */
 export async function cancelRun(env: Env, id: string): Promise<RunRecord> {
   const run = await registryOf(env).cancelRun(id);
   if (!run) throw await notIn(env, id, 'that has not ended');
   await progressOf(env, id).cancel(run.attempt);
-  await endInstance(env, run);
   logRun(run);
   return run;
 }
@@ -130,20 +129,30 @@ export async function wakeRuns(env: Env): Promise<RunRecord[]> {
 
 /**
  * Runs whose workflow ended without their knowing fail, and those that were never begun begin: whoever made them died
- * in between. Gives their ids.
+ * in between. Gives their ids; one that can't be mended now keeps no other from it.
  */
 export async function mendRuns(env: Env, now: number): Promise<string[]> {
   const mended: string[] = [];
+  const failures: unknown[] = [];
   for (const run of await registryOf(env).unfinishedRuns()) {
-    const status = await instanceStatus(env, run);
-    if (status === null && run.state === 'queued' && now - run.created > BEGUN_WITHIN_MS) {
-      await begin(env, run, await sourceOf(env, run.id));
-    } else if (status?.status === 'errored' || status?.status === 'terminated') {
-      await failLost(env, run, status);
-    } else continue;
-    mended.push(run.id);
+    try {
+      if (await mendRun(env, run, now)) mended.push(run.id);
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return mended;
+}
+
+async function mendRun(env: Env, run: RunRecord, now: number): Promise<boolean> {
+  const status = await instanceStatus(env, run);
+  if (status === null && run.state === 'queued' && now - run.created > BEGUN_WITHIN_MS) {
+    await begin(env, run, await sourceOf(env, run.id));
+  } else if (status?.status === 'errored' || status?.status === 'terminated') {
+    await failLost(env, run, status);
+  } else return false;
+  return true;
 }
 
 /** Deletes what is finished of a plan. */

@@ -5,7 +5,7 @@
  */
 import { WorkflowEntrypoint } from 'cloudflare:workers';
 import type { WorkflowEvent, WorkflowStep } from 'cloudflare:workers';
-import { fromRecord, fromUnknown } from '../errors.ts';
+import { fromRecord, fromUnknown, PipelineError } from '../errors.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
@@ -37,6 +37,9 @@ interface Look {
 /** How often the report may find an object damaged and have it made anew. */
 const MOST_ROUNDS = 3;
 
+/** How an attempt ends that was cancelled, or after which another began: nobody is shown this. */
+const UNWANTED = new PipelineError('cancelled', 'expected an attempt that is wanted; found it is no longer').toJSON();
+
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   override async run(event: Readonly<WorkflowEvent<RunParameters>>, step: WorkflowStep): Promise<RunOutcome> {
     const parameters = event.payload;
@@ -44,7 +47,9 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
       this.#change(parameters, { state: 'running', started: Date.now() }),
     );
     await tellHow(this.env, parameters, started, step);
-    const outcome = await this.#outcome(parameters, event.instanceId, step);
+    const outcome = isWanted(started, parameters)
+      ? await this.#outcome(parameters, event.instanceId, step)
+      : { error: UNWANTED };
     const ended = await step.do('ended', STEP, () => endRun(this.env, parameters, outcome));
     await tellHow(this.env, parameters, ended, step);
     return outcome;
@@ -90,7 +95,8 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     }
     const planning = staged('plan', 'plan', () => planRevision(env, revision, inspected));
     const plan = orThrow(await step.do('plan', STEP, planning));
-    await step.do('planned', STEP, () => this.#change(parameters, { plan }));
+    const planned = await step.do('planned', STEP, () => this.#change(parameters, { plan }));
+    if (!isWanted(planned, parameters)) throw fromRecord(UNWANTED);
     return plan;
   }
 
@@ -182,6 +188,8 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   ): Promise<Look> {
     const { run, attempt } = parameters;
     const progress = progressOf(this.env, run);
+    if (!isWanted(await registryOf(this.env).getRun(run), parameters))
+      return { absent: 0, enqueued: 0, failure: UNWANTED };
     const { failure } = await progress.summary();
     const present = found ?? (await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task)));
     const absent = present.filter((is) => !is).length;
@@ -203,6 +211,12 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     return { absent, complete: reports.complete(present), failure: null };
   }
 }
+
+// nobody cancelled the run, and no other attempt of it began
+function isWanted(record: RunRecord | null, { attempt }: RunParameters): boolean {
+  return record?.attempt === attempt && record.state === 'running';
+}
+
 /** What a step found, or a fault that no retry helps: an answer too, so that it isn't tried again. */
 type Told<T> = { value: T } | { error: ErrorRecord };
 

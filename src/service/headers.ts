@@ -1,4 +1,4 @@
-/** Headers of every answer: what a browser may do with it. A handler's own policy stays. */
+/** Headers of every answer: what a browser may do with it, and that nobody keeps it. A handler's own stay. */
 import type { MiddlewareHandler } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type { ServiceEnv } from './access.ts';
@@ -26,5 +26,8 @@ const policyHeaders = (https: boolean): MiddlewareHandler<ServiceEnv> =>
 
 const [onHttp, onHttps] = [policyHeaders(false), policyHeaders(true)];
 
-export const headers: MiddlewareHandler<ServiceEnv> = (c, next) =>
-  (new URL(c.req.url).protocol === 'https:' ? onHttps : onHttp)(c, next);
+export const headers: MiddlewareHandler<ServiceEnv> = async (c, next) => {
+  await (new URL(c.req.url).protocol === 'https:' ? onHttps : onHttp)(c, next);
+  // what a token or a session may read stays in no cache
+  if (!c.res.headers.has('cache-control')) c.res.headers.set('cache-control', 'no-store');
+};

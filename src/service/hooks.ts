@@ -2,10 +2,12 @@
  * Deliveries from outside: a webhook whose signature holds starts a run of its pipeline, once however often it is
  * delivered. Needs no token: the signature says who it is from.
  */
+import type { Context } from 'hono';
 import { z } from 'zod';
 import type { HookTrigger } from '../definition/service.ts';
 import { fromUnknown, PipelineError } from '../errors.ts';
 import { pipelineOf, readRevision } from '../runtime/pipelines.ts';
+import { registryOf } from '../runtime/registry.ts';
 import { startRun } from '../runtime/runs.ts';
 import { secretFor } from '../runtime/secrets.ts';
 import { checkAddress } from '../triggers/address.ts';
@@ -13,8 +15,10 @@ import { githubCommit } from '../triggers/commit.ts';
 import { valueAt } from '../triggers/pointer.ts';
 import { acceptDelivery, settingsOf } from '../triggers/triggers.ts';
 import { boundFailures, boundStarts } from './access.ts';
+import type { ServiceEnv } from './access.ts';
 import { boundedBytes } from './body.ts';
 import { deliverySchema, nameSchema } from './documents.ts';
+import type { RunRecord } from './documents.ts';
 import { json, newApi, problems, route } from './openapi.ts';
 
 /** Payloads of releases with hundreds of assets stay below; GitHub's own cap is 25 MB. */
@@ -51,9 +55,19 @@ hooks.openAPIRegistry.registerPath(
 );
 
 hooks.post('/hooks/:pipeline/:kind', async (c) => {
-  const kind = KINDS.find((each) => each === c.req.param('kind'));
+  try {
+    return await answerDelivery(c, c.req.param('pipeline'), c.req.param('kind'));
+  } catch (error) {
+    // who guesses names is bounded as who guesses secrets
+    if (['not-found', 'signature-invalid'].includes(fromUnknown(error).code)) await boundFailures(c);
+    throw error;
+  }
+});
+
+async function answerDelivery(c: Context<ServiceEnv>, name: string, kindName: string): Promise<Response> {
+  const kind = KINDS.find((each) => each === kindName);
   if (!kind) throw new PipelineError('not-found', `expected a webhook of ${KINDS.join(', ')}; found another kind`);
-  const pipeline = await pipelineOf(c.env, c.req.param('pipeline'));
+  const pipeline = await pipelineOf(c.env, name);
   const body = await boundedBytes(c.req.raw, MOST_DELIVERY_BYTES);
   const { service, definition } = await readRevision(c.env, pipeline.revision);
   if (!service.triggers.some((trigger) => trigger.kind === kind))
@@ -67,12 +81,12 @@ hooks.post('/hooks/:pipeline/:kind', async (c) => {
     body,
     secretOf,
     Date.now(),
-  ).catch(async (error: unknown) => {
-    if (fromUnknown(error).code === 'signature-invalid') await boundFailures(c);
-    throw error;
-  });
+  );
   if (!match) return c.json({ run: null, url: null, reason: 'no trigger of this pipeline asks for it' });
 
+  const key = `delivery ${pipeline.name} ${kind} ${id}`;
+  const before = await registryOf(c.env).runOfKey(key);
+  if (before) return accepted(c, before, false);
   await boundStarts(c, `hook ${pipeline.name}`);
   const candidates = settingsOf(match.trigger, payload);
   for (const [name, { model }] of Object.entries(candidates)) {
@@ -84,11 +98,15 @@ hooks.post('/hooks/:pipeline/:kind', async (c) => {
     trigger: { kind, delivery: id, by: senderOf(kind, payload) },
     candidates,
     commit: kind === 'github' ? githubCommit(payload) : null,
-    key: `delivery ${pipeline.name} ${kind} ${id}`,
+    key,
   });
-  const url = `${c.env.PUBLIC_URL ?? new URL(c.req.url).origin}/runs/${run.id}`;
-  return c.json({ run: run.id, url, ...(created ? {} : { reason: 'delivered before' }) }, 202, { location: url });
-});
+  return accepted(c, run, created);
+}
+
+function accepted(c: Context<ServiceEnv>, { id }: RunRecord, created: boolean): Response {
+  const url = `${c.env.PUBLIC_URL ?? new URL(c.req.url).origin}/runs/${id}`;
+  return c.json({ run: id, url, ...(created ? {} : { reason: 'delivered before' }) }, 202, { location: url });
+}
 
 // for people alone: whose delivery it says it is
 function senderOf(kind: HookTrigger['kind'], payload: unknown): string | null {

@@ -22,9 +22,23 @@ import { memory } from './rows/memory.ts';
 import { overheadIsolate, overheadNative } from './rows/overhead.ts';
 import { scaling } from './rows/scaling.ts';
 import type { Point } from './rows/scaling.ts';
+import { service } from './rows/service.ts';
 import { tiny } from './rows/tiny.ts';
 
-const ROWS = [job, caffenet, overheadNative, overheadIsolate, gram, match, lasso, cluster, tiny, memory, scaling];
+const ROWS = [
+  job,
+  caffenet,
+  overheadNative,
+  overheadIsolate,
+  gram,
+  match,
+  lasso,
+  cluster,
+  tiny,
+  memory,
+  scaling,
+  service,
+];
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 

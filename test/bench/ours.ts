@@ -8,7 +8,7 @@ import type { Ran } from './measure.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 /** Inside `dist`, so that packages are found from it. */
-const BUILT = join(ROOT, 'dist/bench');
+export const BUILT = join(ROOT, 'dist/bench');
 /** As src/compute/native.ts gives it to child processes. */
 const NATIVE_ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608' };
 

@@ -7,7 +7,8 @@ import { startEngine } from '../../src/cli/engine.ts';
 import type { Engine } from '../../src/cli/engine.ts';
 import { serviceIn } from '../../src/cli/remote.ts';
 import type { Service } from '../../src/cli/remote.ts';
-import type { PipelineRecord, RunList, RunRecord } from '../../src/service/documents.ts';
+import type { RunStatus } from '../../src/runtime/protocol.ts';
+import type { PipelineRecord, RunEvent, RunList, RunRecord } from '../../src/service/documents.ts';
 import { PIPELINES, ROOT, temporaryFolder } from './command.ts';
 
 const MINUTE = 60_000;
@@ -111,5 +112,20 @@ describe('a run whose workflow', () => {
       state: 'failed',
       error: { message: 'the workflow was terminated' },
     });
+  });
+
+  it('is made after somebody cancelled it does nothing', async () => {
+    await put('cancelled', []);
+    const { id } = await startRun('cancelled');
+    const outcome = async () => (await engine.json<RunStatus>(`/runs/${id}/attempts/1`)).outcome;
+    await expect.poll(outcome).toMatchObject({ error: { code: 'cancelled' } });
+    expect(await service.json<RunRecord>(`/runs/${id}`)).toMatchObject({ state: 'cancelled', error: null, plan: null });
+    const log = await service.ask(`/runs/${id}/log`, {}, (response) => response.text());
+    expect(
+      log
+        .trim()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as RunEvent).type),
+    ).toEqual(['state']);
   });
 });

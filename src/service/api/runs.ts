@@ -201,7 +201,8 @@ runs.openapi(
     path: '/runs/{id}/events',
     tags: ['runs'],
     summary: 'Events of a run as they happen',
-    description: 'Server-sent events. Those after `Last-Event-ID`, or after `after` where there is none, come first.',
+    description:
+      'Server-sent events. Those after `Last-Event-ID`, or after `after` where there is none, come first. A stream ends after a quarter of an hour: ask again with the last id.',
     security: TOKEN_OR_PUBLIC,
     request: { params: runParams, query: z.object({ after: after.optional() }) },
     responses: { 200: bytes('text/event-stream', 'The events.'), ...problems('unauthorized', 'not-found') },

@@ -3,12 +3,12 @@ import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { html } from 'hono/html';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { parseDefinition } from '../../definition/definition.ts';
 import { fromUnknown, PipelineError } from '../../errors.ts';
 import type { ErrorRecord } from '../../errors.ts';
-import { pipelineDetail, pipelineOf, readRevision, storePipeline } from '../../runtime/pipelines.ts';
+import { parsePipeline, pipelineDetail, pipelineOf, readRevision, storePipeline } from '../../runtime/pipelines.ts';
 import { registryOf } from '../../runtime/registry.ts';
 import { startRun } from '../../runtime/runs.ts';
+import { boundStarts } from '../access.ts';
 import { MOST_DEFINITION_CHARACTERS } from '../documents.ts';
 import { forBrowsers } from './accept.ts';
 import { historiesOf, historyChart } from './chart.ts';
@@ -65,6 +65,7 @@ pipeline.post('/pipelines/:name/save', ownForm(MOST_DEFINITION_BYTES), async (c)
 
 pipeline.post('/pipelines/:name/start', ownForm(), async (c) => {
   const visitor = await requireScope(c, 'run');
+  await boundStarts(c, `token ${visitor.id}`);
   const { run } = await startRun(c.env, {
     pipeline: await pipelineOf(c.env, c.req.param('name')),
     trigger: { kind: 'page', delivery: null, by: visitor.name },
@@ -173,7 +174,7 @@ ${text}</textarea>
 
 function problemOf(text: string, name: string): ErrorRecord | null {
   try {
-    const { definition, where } = parseDefinition(text, `${name}.yaml`);
+    const { definition, where } = parsePipeline(text, name);
     if (definition.name === name) return null;
     const message = `expected name: ${name}, as in the address; found ${definition.name}`;
     return new PipelineError('usage', message, { place: where(['name']) }).toJSON();

@@ -8,6 +8,7 @@ import type { FileEntry } from '../../runtime/protocol.ts';
 import { registryOf } from '../../runtime/registry.ts';
 import { manifestKey } from '../../runtime/results.ts';
 import { cancelRun, retryRun, runOf, startRun } from '../../runtime/runs.ts';
+import { boundStarts } from '../access.ts';
 import type { RunRecord } from '../documents.ts';
 import { forBrowsers } from './accept.ts';
 import { follow, nothingYet } from './follow.ts';
@@ -63,13 +64,15 @@ run.post('/runs/:id/end', ownForm(), async (c) => {
   return c.redirect(`/runs/${id}`, 303);
 });
 run.post('/runs/:id/try-again', ownForm(), async (c) => {
-  await requireScope(c, 'run');
+  const { id: token } = await requireScope(c, 'run');
+  await boundStarts(c, `token ${token}`);
   const { id } = await retryRun(c.env, c.req.param('id'));
   return c.redirect(`/runs/${id}`, 303);
 });
 // the same pipeline as it is now, with the models that this run's trigger chose
 run.post('/runs/:id/repeat', ownForm(), async (c) => {
   const visitor = await requireScope(c, 'run');
+  await boundStarts(c, `token ${visitor.id}`);
   const { pipeline, candidates } = await runOf(c.env, c.req.param('id'));
   const { run: made } = await startRun(c.env, {
     pipeline: await pipelineOf(c.env, pipeline),

@@ -22,17 +22,20 @@ runs.get(
     const { pipeline, state, before } = c.req.query();
     const registry = registryOf(c.env);
     const visitor = await visitorOf(c);
-    const pipelines = (await registry.listPipelines()).filter((each) => visitor !== null || each.public);
-    if (pipelines.length === 0) {
-      const elsewhere = await signInFirst(c, null);
-      if (elsewhere) return elsewhere;
-    }
     const wanted = {
       pipeline: pipeline === '' ? undefined : pipeline,
       state: RUN_STATES.find((each) => each === state),
       before: before === '' ? undefined : before,
     };
-    const found = await registry.listRuns({ ...wanted, publicOnly: visitor === null, limit: RUNS_SHOWN });
+    const [known, found] = await Promise.all([
+      registry.listPipelines(),
+      registry.listRuns({ ...wanted, publicOnly: visitor === null, limit: RUNS_SHOWN }),
+    ]);
+    const pipelines = known.filter((each) => visitor !== null || each.public);
+    if (pipelines.length === 0) {
+      const elsewhere = await signInFirst(c, null);
+      if (elsewhere) return elsewhere;
+    }
     const unfinished = found.runs.some((run) => run.state === 'queued' || run.state === 'running');
     const filtered = wanted.pipeline !== undefined || wanted.state !== undefined || wanted.before !== undefined;
     return page(

@@ -35,7 +35,8 @@ describe('tokens', () => {
     const list = await (await service.ask('GET', '/tokens')).text();
     expect((JSON.parse(list) as { tokens: TokenRecord[] }).tokens).toContainEqual(token);
     expect(list).not.toContain(secret);
-    expect(await status('GET', '/runs', { token: secret })).toBe(200);
+    const read = await service.ask('GET', '/runs', { token: secret });
+    expect([read.status, read.headers.get('cache-control')]).toEqual([200, 'no-store']);
     expect(await status('DELETE', `/tokens/${token.id}`)).toBe(204);
     expect(await status('GET', '/runs', { token: secret })).toBe(401);
     expect(await status('DELETE', `/tokens/${token.id}`)).toBe(404);

@@ -12,6 +12,7 @@ import type {
   RunRecord,
   RunTasks,
 } from '../../../src/service/documents.ts';
+import type { RunStatus } from '../../../src/runtime/protocol.ts';
 import { ISOLATE, PIPELINES, runJson, temporaryFolder } from '../command.ts';
 import type { RunAnswer } from '../command.ts';
 import { FILES, sha256, smallPipeline, startService, unending } from '../service.ts';
@@ -63,6 +64,17 @@ describe('pipelines', () => {
       code: 'definition-invalid',
       place: { line, column: 9, key: 'probe.rows' },
     });
+  });
+
+  it('that take what the service writes itself for uploads are refused', async () => {
+    for (const prefix of ['report/', 'r', 'inputs/abc']) {
+      const text = `${smallPipeline('small')}\ntriggers: [{ upload: { prefix: ${prefix}, network: seed1 } }]\n`;
+      const answer = await service.ask('PUT', '/pipelines/small', { body: { text, files: {} } });
+      expect(await problem(answer), prefix).toMatchObject({
+        code: 'definition-invalid',
+        place: { key: 'triggers[0].upload.prefix' },
+      });
+    }
   });
 
   it('of another name than in the address are refused', async () => {
@@ -204,6 +216,9 @@ describe('a run', () => {
     expect(await answer.json()).toMatchObject({ id, state: 'queued', attempt: 2, ended: null });
     expect(await service.ended(id)).toMatchObject({ state: 'done', attempt: 2 });
     expect((await service.ask('POST', `/runs/${id}/retry`)).status).toBe(409);
+    // the workflow of the first attempt has ended, not by force
+    const first = await service.engine.json<RunStatus>(`/runs/${id}/attempts/1`);
+    expect(first.outcome).toMatchObject({ error: { code: 'cancelled' } });
   });
 
   it('that does not exist is not found, whatever is asked of it', async () => {
