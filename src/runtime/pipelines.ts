@@ -22,6 +22,11 @@ export interface Revision extends ParsedDefinition {
   files: Record<string, FileReference>;
 }
 
+/** Revisions kept in memory. */
+const MOST_KEPT = 16;
+// immutable, and read at every delivery and at most steps of a run: parsing takes longer than all else of a delivery
+const kept = new Map<string, Revision>();
+
 const revisionKey = (revision: string): string => `pipelines/${revision}.json`;
 
 /**
@@ -69,11 +74,17 @@ export async function pipelineDetail(env: Env, name: string): Promise<PipelineDe
   return { ...record, text, files };
 }
 
-/** A revision by its hash. @throws PipelineError `object-missing`, `input-damaged` */
+/** A revision by its hash; whoever is given it changes nothing in it. @throws PipelineError `object-missing`, `input-damaged` */
 export async function readRevision(env: Env, revision: string): Promise<Revision> {
+  const found = kept.get(revision);
+  if (found) return found;
   const bytes = await getVerified(env.BUCKET, revisionKey(revision), revision);
   const { text, files } = JSON.parse(new TextDecoder().decode(bytes)) as Pick<Revision, 'text' | 'files'>;
-  return { ...parsed(text, 'pipeline'), revision, text, files };
+  const read = { ...parsed(text, 'pipeline'), revision, text, files };
+  const [oldest] = kept.keys();
+  if (oldest !== undefined && kept.size >= MOST_KEPT) kept.delete(oldest);
+  kept.set(revision, read);
+  return read;
 }
 
 function parsed(text: string, name: string): ParsedDefinition {

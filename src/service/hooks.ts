@@ -79,13 +79,18 @@ hooks.post('/hooks/:pipeline/:kind', async (c) => {
     const rules = definition.networks.find((network) => network.name === name)!.address!;
     if (model !== undefined) checkAddress(model, rules);
   }
-  const { run, created } = await startRun(c.env, {
-    pipeline,
-    trigger: { kind, delivery: id, by: senderOf(kind, payload) },
-    candidates,
-    commit: kind === 'github' ? githubCommit(payload) : null,
-    key: `delivery ${pipeline.name} ${kind} ${id}`,
-  });
+  const { run, created } = await startRun(
+    c.env,
+    {
+      pipeline,
+      trigger: { kind, delivery: id, by: senderOf(kind, payload) },
+      candidates,
+      commit: kind === 'github' ? githubCommit(payload) : null,
+      key: `delivery ${pipeline.name} ${kind} ${id}`,
+    },
+    // senders wait ten seconds at most, and many may come at once
+    (begun) => c.executionCtx.waitUntil(begun),
+  );
   const url = `${c.env.PUBLIC_URL ?? new URL(c.req.url).origin}/runs/${run.id}`;
   return c.json({ run: run.id, url, ...(created ? {} : { reason: 'delivered before' }) }, 202, { location: url });
 });
