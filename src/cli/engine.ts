@@ -44,6 +44,8 @@ export interface EngineOptions {
   listen?: { host: string; port: number };
   /** Variables of the Worker beside the engine's own. */
   variables?: Record<string, string>;
+  /** Where the Worker's requests to other hosts go, `<host>:<port>`, over http: for tests, and for a proxy. */
+  outbound?: string;
   /** Hears each line that the Worker logs. */
   heard?: (line: string) => void;
 }
@@ -87,7 +89,7 @@ async function startWorker(
   { Log, LogLevel, Miniflare }: typeof import('miniflare'),
   statePath: string,
   dist: string,
-  { worker = 'worker.js', inspects = false, listen, variables = {}, heard }: EngineOptions,
+  { worker = 'worker.js', inspects = false, listen, variables = {}, outbound, heard }: EngineOptions,
   compute: NativeCompute | null,
 ): Promise<Engine> {
   // workerd inherits this, so that a later run on the same folder finds it
@@ -119,6 +121,7 @@ async function startWorker(
         COMPUTE_TASKS_AT_ONCE: String(compute.server.children + 1),
       }),
     },
+    ...(outbound !== undefined && { outboundService: { external: { address: outbound, http: {} } } }),
     serviceBindings: compute ? { COMPUTE: { external: { address: new URL(compute.server.url).host, http: {} } } } : {},
     r2Buckets: { BUCKET },
     queueProducers: { TASKS: TASK_QUEUE },

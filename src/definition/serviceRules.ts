@@ -22,6 +22,19 @@ import { child, find, type MapTree, type Tree } from './yaml.ts';
 
 const BOUNDS = ['at_least', 'at_most', 'drop_at_most'];
 
+/** Where the service keeps what is its own in the bucket: nothing that appears there is anybody's candidate. */
+export const OWN_FOLDERS = [
+  'activate/',
+  'incoming/',
+  'inputs/',
+  'inspect/',
+  'pipelines/',
+  'plan/',
+  'reduce/',
+  'report/',
+  'runs/',
+] as const;
+
 /** All problems of these rules, in no particular order. */
 export function checkServiceRules(root: Tree): Problem[] {
   const networks = mapOf(child(root, 'networks'));
@@ -33,6 +46,7 @@ export function checkServiceRules(root: Tree): Problem[] {
         settingsKnown(networks, child(item, kind), [...path, kind]),
       ),
       ...uploadKnown(networks, item, path),
+      ...uploadApart(item, path),
       ...scheduleDue(child(item, 'schedule'), [...path, 'schedule']),
     ]),
     ...items(root, 'gate', MAX_ITEMS.gate).flatMap(({ item, path }) => [
@@ -105,6 +119,18 @@ function uploadKnown(networks: MapTree, item: Tree, path: KeyPath): Problem[] {
   if (written) return [unknownName(written.start, at, 'network', name, namesOf(networks))];
   const message = `expected ${keyPathText(at)}, as no network is named ${quoted(name)}; found no such key`;
   return [problemAt(upload.start, at, message, `Add \`network: ${namesOf(networks)[0] ?? '<name>'}\`.`)];
+}
+
+// a prefix of which no key is the service's own
+function uploadApart(item: Tree, path: KeyPath): Problem[] {
+  const prefix = child(child(item, 'upload'), 'prefix');
+  const text = textOf(prefix);
+  if (!prefix || !text) return [];
+  const own = OWN_FOLDERS.find((folder) => folder.startsWith(text) || text.startsWith(folder));
+  if (own === undefined) return [];
+  const at = [...path, 'upload', 'prefix'];
+  const message = `expected ${keyPathText(at)} apart from ${own}, which is the service's own; found ${quoted(text)}`;
+  return [problemAt(prefix.start, at, message, 'Write it like this: `prefix: candidates/`')];
 }
 
 // from a fixed date, so that what is valid stays so; `?` is the moment of reading, to croner

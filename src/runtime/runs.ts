@@ -35,8 +35,16 @@ export function newRunId(now = Date.now()): string {
   return `${time}-${[...random].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** Starts a run of a stored pipeline, or gives the one that the same key started. */
-export async function startRun(env: Env, request: RunRequest): Promise<{ run: RunRecord; created: boolean }> {
+/**
+ * Starts a run of a stored pipeline, or gives the one that the same key started.
+ * @param later takes what is left to do once the registry has the run, for whoever cannot wait; {@link mendRuns} does
+ *   it where that fails
+ */
+export async function startRun(
+  env: Env,
+  request: RunRequest,
+  later?: (begun: Promise<unknown>) => void,
+): Promise<{ run: RunRecord; created: boolean }> {
   const { pipeline, trigger, candidates = {}, commit = null, key } = request;
   const source: RunSource = { revision: pipeline.revision, candidates, commit };
   const { run, created } = await registryOf(env).createRun(
@@ -51,7 +59,11 @@ export async function startRun(env: Env, request: RunRequest): Promise<{ run: Ru
     },
     key,
   );
-  if (created) await begin(env, run, source);
+  if (created) {
+    const begun = begin(env, run, source);
+    if (later) later(begun);
+    else await begun;
+  }
   return { run, created };
 }
 

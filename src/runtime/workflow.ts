@@ -189,7 +189,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     const { run, attempt } = parameters;
     const progress = progressOf(this.env, run);
     if (!isWanted(await registryOf(this.env).getRun(run), parameters))
-      return { absent: 0, enqueued: 0, failure: UNWANTED };
+      return { absent: 0, complete: [], failure: UNWANTED };
     const { failure } = await progress.summary();
     const present = found ?? (await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task)));
     const absent = present.filter((is) => !is).length;

@@ -93,13 +93,18 @@ async function answerDelivery(c: Context<ServiceEnv>, name: string, kindName: st
     const rules = definition.networks.find((network) => network.name === name)!.address!;
     if (model !== undefined) checkAddress(model, rules);
   }
-  const { run, created } = await startRun(c.env, {
-    pipeline,
-    trigger: { kind, delivery: id, by: senderOf(kind, payload) },
-    candidates,
-    commit: kind === 'github' ? githubCommit(payload) : null,
-    key,
-  });
+  const { run, created } = await startRun(
+    c.env,
+    {
+      pipeline,
+      trigger: { kind, delivery: id, by: senderOf(kind, payload) },
+      candidates,
+      commit: kind === 'github' ? githubCommit(payload) : null,
+      key,
+    },
+    // senders wait ten seconds at most, and many may come at once
+    (begun) => c.executionCtx.waitUntil(begun),
+  );
   return accepted(c, run, created);
 }
 

@@ -4,8 +4,15 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEngine } from '../../src/cli/engine.ts';
-import type { Engine, EngineRequest } from '../../src/cli/engine.ts';
-import type { FileReference, MadeToken, PipelineRecord, RunRecord, Scope } from '../../src/service/documents.ts';
+import type { Engine, EngineOptions, EngineRequest } from '../../src/cli/engine.ts';
+import type {
+  FileReference,
+  MadeToken,
+  PipelineRecord,
+  RunEvent,
+  RunRecord,
+  Scope,
+} from '../../src/service/documents.ts';
 import { PIPELINES, ROOT, temporaryFolder } from './command.ts';
 
 const DIST = join(ROOT, 'dist');
@@ -21,6 +28,10 @@ export interface Service {
   put(name: string, change?: (text: string) => string): Promise<PipelineRecord>;
   /** The run once it has ended. */
   ended(id: string): Promise<RunRecord>;
+  /** Events of a run so far. */
+  events(id: string): Promise<RunEvent[]>;
+  /** What the Worker has logged so far. */
+  logged(): string;
   close(): Promise<void>;
 }
 
@@ -52,9 +63,12 @@ export function smallPipeline(name: string): string {
 export const FILES = ['seed1.onnx', 'seed2.onnx', 'test-images.npy'].map((name) => `fashion-mnist/${name}`);
 
 /** Starts the service; `dist` is the folder of a build. */
-export async function startService(dist = DIST): Promise<Service> {
+export async function startService(
+  dist = DIST,
+  options: Pick<EngineOptions, 'variables' | 'outbound'> = {},
+): Promise<Service> {
   const folder = temporaryFolder();
-  const engine = await startEngine(folder.path, dist, { compute: Promise.resolve(null), inspects: true });
+  const engine = await startEngine(folder.path, dist, { compute: Promise.resolve(null), inspects: true, ...options });
 
   const ask = (method: string, path: string, request: Ask = {}): Promise<Response> => {
     const { token = engine.token, body, signal } = request;
@@ -102,6 +116,14 @@ export async function startService(dist = DIST): Promise<Service> {
         await sleep(50);
       }
     },
+    events: async (id) => {
+      const lines = await (await ask('GET', `/runs/${id}/log?limit=10000`)).text();
+      return lines
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as RunEvent);
+    },
+    logged: () => readFileSync(join(folder.path, 'workerd.log'), 'utf8'),
     close: async () => {
       await engine.stop();
       folder.remove();

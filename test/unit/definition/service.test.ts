@@ -31,6 +31,7 @@ triggers:
   - webhook: { secret: CI2 }
   - upload: { prefix: candidates/ }
   - upload: { prefix: refs/v1.0, network: ref }
+  - upload: { prefix: plans/ }
   - schedule: "0 6 * * 1"
 gate:
   - { layer: conv1, figure: match.mean_r, at_least: 0.35 }
@@ -62,6 +63,7 @@ notify:
         { kind: 'webhook', secret: 'CI2', when: [], set: [] },
         { kind: 'upload', prefix: 'candidates/', network: 'candidate' },
         { kind: 'upload', prefix: 'refs/v1.0', network: 'ref' },
+        { kind: 'upload', prefix: 'plans/', network: 'candidate' },
         { kind: 'schedule', cron: '0 6 * * 1' },
       ],
       gate: [
@@ -347,6 +349,25 @@ describe('refusals, each with its place', () => {
       `triggers: [{ upload: { prefix: ▸"${prefix}", network: seed1 } }]`,
       'triggers[0].upload.prefix',
       `expected triggers[0].upload.prefix to be keys without leading /, .. or \\; found "${prefix}"`,
+    ]),
+    ...(
+      [
+        ['activate/', 'activate/'],
+        ['incoming/', 'incoming/x'],
+        ['incoming/', 'in'],
+        ['inputs/', 'inputs/0123'],
+        ['inspect/', 'inspect/'],
+        ['pipelines/', 'pipelines'],
+        ['plan/', 'plan/'],
+        ['reduce/', 'reduce/'],
+        ['report/', 'rep'],
+        ['runs/', 'runs/'],
+      ] as const
+    ).map(([own, prefix]): Case => [
+      `triggers: [{ upload: { prefix: ▸${prefix}, network: seed1 } }]`,
+      'triggers[0].upload.prefix',
+      `expected triggers[0].upload.prefix apart from ${own}, which is the service's own; found "${prefix}"`,
+      'Write it like this: `prefix: candidates/`',
     ]),
     [
       'triggers: [{ upload: { prefix: ▸"", network: seed1 } }]',
