@@ -6,6 +6,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { fromUnknown, PipelineError, type ErrorRecord } from '../errors.ts';
 import { collectGarbage } from '../numeric/garbage.ts';
@@ -53,6 +54,8 @@ export type ChildMessage =
 const KEPT_BYTES = 48 * 2 ** 20;
 /** Bytes of arrays that may be garbage when a task starts: collecting it takes longer than many a reduction. */
 const GARBAGE_BYTES = 8 * 2 ** 20;
+/** Milliseconds that the memory of garbage may take to be given back. */
+const MOST_LOOKS = 20;
 
 /** A runtime that is loaded, and what runs tasks in it. */
 export interface LoadedRunner {
@@ -78,6 +81,17 @@ export async function serveJobs(load: () => Promise<LoadedRunner>): Promise<void
   say({ ready: { version } });
 }
 
+// the memory of freed arrays is given back beside this thread, soon
+async function giveBackGarbage(): Promise<void> {
+  const [resident, held] = [residentBytes('self') ?? 0, process.memoryUsage().external];
+  collectGarbage();
+  const freed = held - process.memoryUsage().external;
+  for (let looks = 0; looks < MOST_LOOKS; looks++) {
+    await sleep(1);
+    if ((residentBytes('self') ?? 0) <= resident - freed / 2) return;
+  }
+}
+
 /** Runs jobs one after another, null for one that a new child is to run; `idleBytes` is what the process holds without any. */
 export function jobRunner(
   { runner, inspect }: Omit<LoadedRunner, 'version'>,
@@ -90,11 +104,7 @@ export function jobRunner(
       kept = '';
       return inspect(job.network);
     }
-    if (process.memoryUsage().external > GARBAGE_BYTES) {
-      collectGarbage();
-      // the memory of freed arrays is given back beside this thread
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    if (process.memoryUsage().external > GARBAGE_BYTES) await giveBackGarbage();
     const counted = resetPeak() && idleBytes !== null;
     const begun = performance.now();
     if (latest?.hash !== job.planHash) {
