@@ -238,21 +238,6 @@ describe('a run that is cancelled', () => {
     const { tasks } = await service.json<RunTasks>('GET', `/runs/${id}/tasks`);
     expect(tasks).toHaveLength(total - reused);
   });
-
-  it('is told of', async () => {
-    const hold = assetOf('never.onnx');
-    await put('stopped', NOTIFIES('taken'));
-    const before = received('taken').length;
-    const body = { pipeline: 'stopped', candidates: { candidate: { model: hold } } };
-    const { id } = await service.json<RunRecord>('POST', '/runs', { body });
-    const cancelled = await service.json<RunRecord>('POST', `/runs/${id}/cancel`);
-    expect(await noticesOf(cancelled)).toEqual(['told hooks.acme.com']);
-    const { body: told } = received('taken')[before]!;
-    expect(JSON.parse(told)).toMatchObject({
-      type: 'run.cancelled',
-      data: { run: id, text: 'The run was cancelled.' },
-    });
-  });
 });
 
 describe('public: true', () => {
