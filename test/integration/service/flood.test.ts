@@ -87,7 +87,8 @@ it(`${RUNS} deliveries at once start ${RUNS} runs, and all end done`, async () =
     open = (await runsOf('many')).filter(({ state }) => state === 'queued' || state === 'running').length;
   }
   const seconds = (from: number, to: number): string => ((to - from) / 1000).toFixed(1);
-  // oxlint-disable-next-line no-console -- how long it took is for the reader
+  // what was measured
+  // oxlint-disable-next-line no-console
   console.log(
     `${RUNS} deliveries answered in ${seconds(begun, answered)} s (${sentAgain} sent again), all runs ended after ${seconds(begun, performance.now())} s`,
   );
