@@ -121,6 +121,11 @@ export async function cancelRun(env: Env, id: string): Promise<RunRecord> {
   await progressOf(env, id).cancel(run.attempt);
   await endInstance(env, run);
   logRun(run);
+  if (run.revision !== null) {
+    const { attempt, pipeline } = run;
+    const params = { run: id, attempt, pipeline, source: await sourceOf(env, id), telling: true };
+    await env.RUNS.create({ id: `${id}-${attempt}-told`, params });
+  }
   return run;
 }
 

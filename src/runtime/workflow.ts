@@ -5,7 +5,7 @@
  */
 import { WorkflowEntrypoint } from 'cloudflare:workers';
 import type { WorkflowEvent, WorkflowStep } from 'cloudflare:workers';
-import { fromRecord, fromUnknown } from '../errors.ts';
+import { fromRecord, fromUnknown, PipelineError } from '../errors.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { Plan } from '../plan/plan.ts';
 import { progressOf } from './consumer.ts';
@@ -39,6 +39,10 @@ const STEP = { retries: { limit: 3, delay: '1 second', backoff: 'exponential' },
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   override async run(event: Readonly<WorkflowEvent<RunParameters>>, step: WorkflowStep): Promise<RunOutcome> {
     const parameters = event.payload;
+    if (parameters.telling) {
+      await tellHow(this.env, parameters, await registryOf(this.env).getRun(parameters.run), step);
+      return { error: new PipelineError('cancelled', 'the run was cancelled').toJSON() };
+    }
     const started = await step.do('started', STEP, () =>
       this.#change(parameters, { state: 'running', started: Date.now() }),
     );

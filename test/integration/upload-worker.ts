@@ -26,7 +26,7 @@ export default {
     const { pathname, searchParams } = new URL(request.url);
     if (pathname === '/test/notify') return notify(await request.json(), env);
     if (pathname === '/test/object') {
-      const { size, etag } = await env.BUCKET.put(searchParams.get('key')!, await request.arrayBuffer());
+      const { size, etag } = (await env.BUCKET.put(searchParams.get('key')!, await request.arrayBuffer()))!;
       return Response.json({ size, etag });
     }
     if (pathname === '/test/keys') return Response.json((await env.BUCKET.list()).objects.map(({ key }) => key));
