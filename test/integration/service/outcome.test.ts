@@ -238,6 +238,20 @@ describe('a run that is cancelled', () => {
     const { tasks } = await service.json<RunTasks>('GET', `/runs/${id}/tasks`);
     expect(tasks).toHaveLength(total - reused);
   });
+
+  it('is told of', async () => {
+    await put('stopped', NOTIFIES('taken'));
+    const before = received('taken').length;
+    const body = { pipeline: 'stopped', candidates: { candidate: { model: SAME } } };
+    const { id } = await service.json<RunRecord>('POST', '/runs', { body });
+    expect(await service.json('POST', `/runs/${id}/cancel`)).toMatchObject({ state: 'cancelled' });
+    await expect.poll(() => received('taken').length, { timeout: 30_000 }).toBe(before + 1);
+    const { headers, body: told } = received('taken')[before]!;
+    expect(new Webhook(SECRETS.NOTIFY).verify(told, headers as Record<string, string>)).toMatchObject({
+      type: 'run.cancelled',
+      data: { run: id, text: 'The run was cancelled.' },
+    });
+  });
 });
 
 describe('public: true', () => {
