@@ -28,8 +28,6 @@ export interface RunParameters {
   /** Name of the definition. */
   pipeline: string;
   source: RunSource;
-  /** The attempt was ended from outside, its workflow with it: this instance only tells of it. */
-  telling?: boolean;
 }
 
 export interface Env {

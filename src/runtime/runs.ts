@@ -120,11 +120,6 @@ export async function cancelRun(env: Env, id: string): Promise<RunRecord> {
   if (!run) throw await notIn(env, id, 'that has not ended');
   await progressOf(env, id).cancel(run.attempt);
   logRun(run);
-  if (run.revision !== null) {
-    const { attempt, pipeline } = run;
-    const params = { run: id, attempt, pipeline, source: await sourceOf(env, id), telling: true };
-    await env.RUNS.create({ id: `${id}-${attempt}-told`, params });
-  }
   return run;
 }
 

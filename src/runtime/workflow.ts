@@ -43,10 +43,6 @@ const UNWANTED = new PipelineError('cancelled', 'expected an attempt that is wan
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   override async run(event: Readonly<WorkflowEvent<RunParameters>>, step: WorkflowStep): Promise<RunOutcome> {
     const parameters = event.payload;
-    if (parameters.telling) {
-      await tellHow(this.env, parameters, await registryOf(this.env).getRun(parameters.run), step);
-      return { error: new PipelineError('cancelled', 'the run was cancelled').toJSON() };
-    }
     const started = await step.do('started', STEP, () =>
       this.#change(parameters, { state: 'running', started: Date.now() }),
     );
