@@ -1,7 +1,8 @@
 /**
  * The registry, one Durable Object for all: pipelines by name, runs, who may do what, and what was delivered already.
  * One object, so that of fifty deliveries at once exactly one makes the run. The bucket holds what is large (texts,
- * inputs, results); here stand names, states and hashes.
+ * inputs, results); here stand names, states and hashes. Long because one object is one class: each method is a
+ * statement or two.
  */
 import { DurableObject } from 'cloudflare:workers';
 import type {
