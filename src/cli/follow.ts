@@ -40,7 +40,8 @@ export async function followRun(
         display.say(`reuses ${event.reused} of ${event.total} tasks, finished before`);
       toldReused = true;
       display.show(tasksText(event));
-    } else if (event.type === 'stage' && event.stage !== 'report') display.show(event.text === event.stage ? event.stage : `${event.stage} ${event.text}`);
+    } else if (event.type === 'stage' && event.stage !== 'report')
+      display.show(event.text === event.stage ? event.stage : `${event.stage} ${event.text}`);
   };
   const run = await followEvents(service, id, 0, heard, signal);
   return { run, tasks };
