@@ -95,8 +95,9 @@ async function startWorker(
   // workerd inherits this, so that a later run on the same folder finds it
   process.env[STATE_MARK] = statePath;
   // left to itself, workerd collects old garbage only when the machine runs out of memory: 0.6 MB of
-  // activations a batch would stay. Deployed, an isolate's limit sees to that.
-  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= '--gc-global';
+  // activations a batch would stay. Deployed, an isolate's limit sees to that. On one thread: beside others, the
+  // sweeping of workerd's own objects was seen to wait for itself without end (workerd 1.20260730.1).
+  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= '--gc-global --single-threaded-gc';
   const token = randomBytes(32).toString('hex');
   const log = createWriteStream(join(statePath, 'workerd.log'), { flags: 'w' });
   const ours = SIGNALS.map((signal) => process.listeners(signal));
