@@ -106,7 +106,7 @@ async function openWorkerd(
   rows: number,
 ): Promise<Opened> {
   // as the engine starts it
-  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= '--gc-global';
+  process.env.MINIFLARE_WORKERD_V8_FLAGS ??= '--gc-global --single-threaded-gc';
   const miniflare = new Miniflare({
     modules: [
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(DIST, 'inside-worker.js'), 'utf8') },
