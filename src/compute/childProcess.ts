@@ -7,7 +7,7 @@ import { fromRecord } from '../errors.ts';
 import { deferred, type Deferred } from './deferred.ts';
 import type { ChildMessage, Job, JobDone, NetworkJob } from './jobs.ts';
 import { residentBytes } from './memory.ts';
-import { NATIVE_ENVIRONMENT } from './native.ts';
+import { NATIVE_ENVIRONMENT, NATIVE_V8_OPTIONS } from './native.ts';
 import type { InspectedNetwork } from './network.ts';
 
 /** The last of what a child says on stderr, kept for the message when it crashes. */
@@ -49,7 +49,7 @@ export function startChild(module: string): Child {
     ([name]) => name !== 'NODE_OPTIONS' && name !== 'CONVERGENT_COMPUTE_TOKEN',
   );
   const forked = fork(module, [], {
-    execArgv: ['--expose-gc', '--max-old-space-size=2048'],
+    execArgv: [...NATIVE_V8_OPTIONS],
     env: { ...Object.fromEntries(inherited), ...NATIVE_ENVIRONMENT },
     // Ctrl-C on a terminal goes to all processes of its group: the parent decides when its children end
     detached: true,

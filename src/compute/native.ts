@@ -22,6 +22,12 @@ export const NATIVE_ENVIRONMENT = {
   GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608',
 } as const;
 
+/**
+ * V8's options of such a process. Marking in steps is for programs that mustn't pause: beside large arrays it begins
+ * again and again. A task of the shipped pair took 388 ms of CPU with it and 218 ms without, and peaked 25 MB higher.
+ */
+export const NATIVE_V8_OPTIONS = ['--expose-gc', '--no-incremental-marking', '--max-old-space-size=2048'] as const;
+
 /** The runtime of this process: CPU, one thread, buffers from malloc. */
 export async function loadNativeRuntime(): Promise<OnnxRuntime> {
   const { InferenceSession, Tensor, env } = await import('onnxruntime-node');

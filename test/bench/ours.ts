@@ -3,14 +3,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import { buildInto, wasmBesideBundle } from '../../build.js';
+import { NATIVE_ENVIRONMENT, NATIVE_V8_OPTIONS } from '../../src/compute/native.ts';
 import { run } from './measure.ts';
 import type { Ran } from './measure.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 /** Inside `dist`, so that packages are found from it. */
 export const BUILT = join(ROOT, 'dist/bench');
-/** As src/compute/native.ts gives it to child processes. */
-const NATIVE_ENVIRONMENT = { GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=8388608' };
 
 export type Provider = 'native' | 'isolate';
 
@@ -82,7 +81,7 @@ export async function runOurs(file: string, provider: Provider, scratch: string,
 export async function runInside<T>(...args: readonly (string | number)[]): Promise<T> {
   const { stdout } = await run(
     process.execPath,
-    ['--expose-gc', join(BUILT, 'inside.js'), ...args.map(String)],
+    [...NATIVE_V8_OPTIONS, join(BUILT, 'inside.js'), ...args.map(String)],
     NATIVE_ENVIRONMENT,
   );
   return JSON.parse(stdout) as T;
