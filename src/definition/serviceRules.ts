@@ -22,7 +22,10 @@ import { child, find, type MapTree, type Tree } from './yaml.ts';
 
 const BOUNDS = ['at_least', 'at_most', 'drop_at_most'];
 
-/** Where the service keeps what is its own in the bucket: nothing that appears there is anybody's candidate. */
+/**
+ * What the service's own keys in the bucket begin with: nothing that appears there is anybody's candidate, since what a
+ * run writes would start the next.
+ */
 export const OWN_FOLDERS = [
   'activate/',
   'incoming/',

@@ -11,7 +11,7 @@ import { canonicalJson, sha256Hex } from '../numeric/hash.ts';
 import type { FileReference, PipelineDetail, PipelinePut, PipelineRecord } from '../service/documents.ts';
 import type { Env } from './env.ts';
 import { registryOf } from './registry.ts';
-import { createOnly, getVerified, OWN_FOLDERS } from './store.ts';
+import { createOnly, getVerified } from './store.ts';
 import { completeBytes } from './inputs.ts';
 
 /** One revision, parsed. */
@@ -94,23 +94,8 @@ export async function readRevision(env: Env, revision: string): Promise<Revision
 export function parsePipeline(text: string, name: string): ParsedDefinition {
   const result = parseDefinition(text, `${name}.yaml`);
   refuseOutside(result);
-  refuseOwnKeys(result);
   requireFigures(result);
   return result;
-}
-
-// what a run writes would start the next
-function refuseOwnKeys({ service, where }: ParsedDefinition): void {
-  for (const [index, trigger] of service.triggers.entries()) {
-    if (trigger.kind !== 'upload') continue;
-    const own = OWN_FOLDERS.find((folder) => folder.startsWith(trigger.prefix) || trigger.prefix.startsWith(folder));
-    if (own === undefined) continue;
-    throw new PipelineError(
-      'definition-invalid',
-      `expected a prefix that no key of the service's own begins with; found ${trigger.prefix}, as ${own} has`,
-      { place: where(['triggers', index, 'upload', 'prefix']), hint: 'Such as prefix: candidates/' },
-    );
-  }
 }
 
 async function requireFiles(env: Env, files: Readonly<Record<string, FileReference>>): Promise<void> {

@@ -15,17 +15,6 @@ import type { Plan, PlannedData, Task } from '../plan/plan.ts';
 import { bytesOfRow } from '../plan/work.ts';
 import { CHUNK_BYTES } from './limits.ts';
 
-/** What the service's own keys begin with. */
-export const OWN_FOLDERS = [
-  'activate/',
-  'incoming/',
-  'inputs/',
-  'inspect/',
-  'pipelines/',
-  'plan/',
-  'reduce/',
-  'report/',
-] as const;
 export const planObjectKey = (hash: string): string => `plan/${hash}.json`;
 export const inputKey = (sha256: string): string => `inputs/${sha256}`;
 export const chunksKey = (sha256: string): string => `inputs/${sha256}.chunks`;

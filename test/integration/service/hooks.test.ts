@@ -487,6 +487,16 @@ describe('a notification of the bucket', () => {
     expect(await runsOf('uploads')).toHaveLength(2);
   });
 
+  it('of what the service writes itself starts none: no pipeline may declare such a prefix', async () => {
+    for (const prefix of [...OWN_FOLDERS, 'in', 'runs/x']) {
+      const text = tinyPipeline('own', `triggers:\n  - upload: { prefix: ${prefix} }\n`);
+      const answer = await service.ask('PUT', '/pipelines/own', { body: { text, files: {} } });
+      const { status, code, place } = (await answer.json()) as Problem;
+      expect([status, code, place?.key], prefix).toEqual([422, 'definition-invalid', 'triggers[0].upload.prefix']);
+    }
+    expect((await service.ask('GET', '/pipelines/own')).status).toBe(404);
+  });
+
   it('that is none is not delivered again', async () => {
     expect(await notify({ something: 'else' })).toEqual(['ack']);
   });

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseDefinition } from '../../../src/definition/definition.ts';
 import { pipelineText, refusal, unmark } from './pipelines.ts';
@@ -375,6 +377,13 @@ describe('refusals, each with its place', () => {
       'expected triggers[0].upload.prefix to be the beginning of keys in the bucket; found ""',
     ],
   ])('triggers: %j', (...row) => check('more', row));
+
+  it('a prefix of the service’s own by one list and one check: no other file of the source has either', () => {
+    const root = resolve(import.meta.dirname, '../../../src');
+    const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+    const naming = files.filter((file) => /OWN_FOLDERS|'incoming\/',/.test(readFileSync(join(root, file), 'utf8')));
+    expect(naming).toEqual([join('definition', 'serviceRules.ts')]);
+  });
 
   it('a pointer that is none, for a network with hosts', () => {
     const key = 'triggers[0].webhook.set.networks.candidate.model';
