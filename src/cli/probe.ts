@@ -1,11 +1,11 @@
 /** Probe data as the commands read it: its header, and its content hashed in one pass. */
 import { openSync, closeSync, readSync, statSync } from 'node:fs';
 import { hashFile, requireFile } from '../compute/files.ts';
-import { PipelineError } from '../errors.ts';
 import type { Place } from '../errors.ts';
-import { NPY_HEADER_MOST_BYTES, parseNpyHeader } from '../numeric/npy.ts';
 import { located } from '../plan/layers.ts';
 import type { PlannedData } from '../plan/plan.ts';
+import { parseProbeHeader, probeHeadBytes } from '../plan/probe.ts';
+import type { ProbeHeader } from '../plan/probe.ts';
 
 /** Probe data: what the plan needs of it, how many rows it has, and the list of its chunks' hashes. */
 export interface ProbeFile {
@@ -17,30 +17,17 @@ export interface ProbeFile {
 }
 
 /** The header of a .npy file of probe data. @throws PipelineError `data-invalid` */
-export function readProbeHeader(
-  path: string,
-  place?: Place,
-): Omit<PlannedData, 'sha256' | 'chunksSha256'> & { rows: number } {
+export function readProbeHeader(path: string, place?: Place): ProbeHeader {
   requireFile(path, 'probe data', place);
   const sizeBytes = statSync(path).size;
-  const head = new Uint8Array(Math.min(sizeBytes, NPY_HEADER_MOST_BYTES));
+  const head = new Uint8Array(probeHeadBytes(sizeBytes));
   const file = openSync(path, 'r');
   try {
     readSync(file, head, 0, head.length, 0);
   } finally {
     closeSync(file);
   }
-  return located(place ?? { file: path }, () => {
-    const { dtype, shape, offset } = parseNpyHeader(head, path, sizeBytes, ['uint8', 'float32']);
-    const [rows, ...rowShape] = shape;
-    if (rows === undefined || rowShape.length === 0) {
-      throw new PipelineError(
-        'data-invalid',
-        `${path}: expected rows of data, at least two axes; found shape (${shape.join(', ')})`,
-      );
-    }
-    return { sizeBytes, dtype: dtype as PlannedData['dtype'], rowShape, offset, rows };
-  });
+  return located(place ?? { file: path }, () => parseProbeHeader(head, path, sizeBytes));
 }
 
 /** Reads probe data once, front to back: its hash and its chunks' hashes. */

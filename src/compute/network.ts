@@ -9,8 +9,8 @@ import { dirname, join } from 'node:path';
 import type { DataLayout, NetworkDefinition } from '../definition/definition.ts';
 import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
+import { inspectionKey } from '../inspect/key.ts';
 import { readRows } from '../inspect/layout.ts';
-import { hashOf } from '../numeric/hash.ts';
 import { externalFiles } from '../onnx/external.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
 import type { OnnxRuntime } from '../onnx/session.ts';
@@ -55,15 +55,8 @@ export async function inspectNetwork(request: NetworkRequest, runtime: OnnxRunti
   const { dims } = networkInput(parsed);
   const { shape: inputShape } = readRows(rowShape, dataLayout, modelRow(dims, rowShape), layout);
   const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const key = await hashOf({
-    code: request.code,
-    runtime: runtime.version,
-    model: sha256,
-    // weights outside may decide shapes too
-    external: external.map((file) => ({ location: file.location, sha256: file.sha256 })),
-    inputShape,
-    taps,
-  });
+  const { code } = request;
+  const key = await inspectionKey({ code, runtime: runtime.version, model: sha256, external, inputShape, taps });
   const file = join(request.keptFolder, `${key}.json`);
   let model: ModelInspection;
   try {

@@ -6,9 +6,9 @@ import type { Definition } from '../definition/definition.ts';
 import { PipelineError } from '../errors.ts';
 import { inspectModel } from '../inspect/inspect.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
+import { inspectionKey } from '../inspect/key.ts';
 import { readRows } from '../inspect/layout.ts';
-import { hashOf, sha256Hex, toHex } from '../numeric/hash.ts';
-import { NPY_HEADER_MOST_BYTES, parseNpyHeader } from '../numeric/npy.ts';
+import { sha256Hex, toHex } from '../numeric/hash.ts';
 import { externalFiles } from '../onnx/external.ts';
 import { networkInput, parseModel } from '../onnx/model.ts';
 import { WASM_VERSION } from '../onnx/wasm.ts';
@@ -16,6 +16,7 @@ import { makeForecastPlan } from '../plan/deployed.ts';
 import type { ExternalData } from '../plan/layers.ts';
 import { located, modelRow } from '../plan/layers.ts';
 import type { CodeHashes, PlannedData } from '../plan/plan.ts';
+import { parseProbeHeader, probeHeadBytes } from '../plan/probe.ts';
 import type { ComputeChoice } from '../plan/providers.ts';
 import type { Candidate } from '../service/documents.ts';
 import { downloadModel } from './download.ts';
@@ -93,8 +94,9 @@ export async function inspectNetwork(
     network.layout,
   );
   const taps = definition.layers.map((layer) => layer.taps[index]!.tensor);
-  const identity = external.map(({ location, sha256 }) => ({ location, sha256 }));
-  const key = `inspect/${await hashOf({ code: CODE_HASHES.inspect, runtime: WASM_VERSION, model: sha256, external: identity, inputShape, taps })}.json`;
+  const { inspect: code } = CODE_HASHES;
+  const hash = await inspectionKey({ code, runtime: WASM_VERSION, model: sha256, external, inputShape, taps });
+  const key = `inspect/${hash}.json`;
   let inspection = await (await env.BUCKET.get(key))?.json<ModelInspection>();
   if (!inspection) {
     const source = (location: string) => {
@@ -154,16 +156,9 @@ async function probeOf(env: Env, revision: Revision): Promise<{ data: PlannedDat
   const place = where(['probe', 'data']);
   const path = definition.probe.data;
   const file = await storedFile(env, revision, path, place);
-  const head = await verifiedSource(env.BUCKET, file).read(0, Math.min(file.sizeBytes, NPY_HEADER_MOST_BYTES));
-  return located(place, () => {
-    const { dtype, shape, offset } = parseNpyHeader(head, path, file.sizeBytes, ['uint8', 'float32']);
-    const [rows, ...rowShape] = shape;
-    if (rows === undefined || rowShape.length === 0) {
-      const found = `shape (${shape.join(', ')})`;
-      throw new PipelineError('data-invalid', `${path}: expected rows of data, at least two axes; found ${found}`);
-    }
-    return { data: { ...file, dtype: dtype as PlannedData['dtype'], rowShape, offset }, rows };
-  });
+  const head = await verifiedSource(env.BUCKET, file).read(0, probeHeadBytes(file.sizeBytes));
+  const { rows, ...header } = located(place, () => parseProbeHeader(head, path, file.sizeBytes));
+  return { data: { ...file, ...header }, rows };
 }
 
 // a file of the revision that is read by range

@@ -8,6 +8,7 @@ import { loadNativeRuntime } from '../../../src/compute/native.ts';
 import { inspectNetwork, type NetworkRequest } from '../../../src/compute/network.ts';
 import { fromUnknown } from '../../../src/errors.ts';
 import { inspectModel } from '../../../src/inspect/inspect.ts';
+import { inspectionKey } from '../../../src/inspect/key.ts';
 import type { OnnxRuntime } from '../../../src/onnx/session.ts';
 import { loadWasmRuntime } from '../../../src/onnx/wasm.ts';
 import { failure, scratchFolder } from './fixtures.ts';
@@ -66,6 +67,11 @@ describe('inspectNetwork(request, runtime)', () => {
     const first = await inspectNetwork(request, native);
     const unused: OnnxRuntime = { ...native, createSession: () => Promise.reject(new Error('measured again')) };
     expect(await inspectNetwork(request, unused)).toEqual(first);
+    const { code, taps } = request;
+    const identity = { code, runtime: native.version, model: first.model.sha256, external: [], taps };
+    expect(readdirSync(request.keptFolder)).toContain(
+      `${await inspectionKey({ ...identity, inputShape: [1, 28, 28] })}.json`,
+    );
     const others = [{ taps: ['/conv1/relu'] }, { code: 'other' }, { keptFolder: join(folder, 'other') }];
     for (const other of others)
       await expect(inspectNetwork({ ...request, ...other }, unused)).rejects.toThrow('measured again');
