@@ -50,10 +50,10 @@ export const addressKeys = {
     .meta({ description: 'Hosts the model may be downloaded from, redirects included: github, huggingface or names.' }),
   sha256: patternText(/^[0-9a-fA-F]{64}$/, 'a SHA-256 of 64 hex digits', `sha256: ${'0123456789abcdef'.repeat(4)}`)
     .optional()
-    .meta({ description: 'SHA-256 the downloaded model must have. Default: any.' }),
+    .meta({ description: 'SHA-256 the model must have, downloaded or uploaded. Default: any.' }),
   max_bytes: whole(1, 'max_bytes: 1073741824')
     .optional()
-    .meta({ description: 'Largest download, bytes. Default 1073741824 (1 GiB).' }),
+    .meta({ description: 'Largest download or upload, bytes. Default 1073741824 (1 GiB).' }),
 };
 
 const pointer = (example: string) => patternText(POINTER, 'a JSON Pointer into the payload', example);

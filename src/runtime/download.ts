@@ -38,7 +38,7 @@ export async function downloadModel(
       const { done, value } = await file.parts.next();
       if (done) {
         const hashed = await file.hashed();
-        checkPin(rules, hashed.sha256);
+        checkPin(rules.sha256, hashed.sha256);
         await createOnly(bucket, inputKey(hashed.sha256), fixedLength(held, hashed.bytes));
         return hashed;
       }
@@ -128,7 +128,7 @@ async function uploadParts(
     for (let part = held.shift(); part !== undefined; part = held.shift()) await put(part);
     for await (const part of file.parts) await put(part);
     const hashed = await file.hashed();
-    checkPin(rules, hashed.sha256);
+    checkPin(rules.sha256, hashed.sha256);
     await upload.complete(uploaded);
     return hashed;
   } catch (error) {
@@ -150,9 +150,10 @@ function fixedLength(parts: readonly Uint8Array[], bytes: number): ReadableStrea
   return pieces.pipeThrough(new FixedLengthStream(bytes));
 }
 
-function checkPin(rules: AddressRules, sha256: string): void {
-  if (rules.sha256 === undefined || rules.sha256 === sha256) return;
-  throw new PipelineError('address-refused', `expected a file with SHA-256 ${rules.sha256}; found ${sha256}`, {
-    hint: 'The file at the address is another one than the pipeline pins.',
+/** @throws PipelineError `address-refused` where a hash is pinned and it isn't this one */
+export function checkPin(pinned: string | undefined, sha256: string): void {
+  if (pinned === undefined || pinned === sha256) return;
+  throw new PipelineError('address-refused', `expected a file with SHA-256 ${pinned}; found ${sha256}`, {
+    hint: 'The file is another one than the pipeline, or what started the run, pins.',
   });
 }

@@ -19,7 +19,8 @@ import type { CodeHashes, PlannedData } from '../plan/plan.ts';
 import { parseProbeHeader, probeHeadBytes } from '../plan/probe.ts';
 import type { ComputeChoice } from '../plan/providers.ts';
 import type { Candidate } from '../service/documents.ts';
-import { downloadModel } from './download.ts';
+import { tooLarge } from '../triggers/address.ts';
+import { checkPin, downloadModel } from './download.ts';
 import type { Env } from './env.ts';
 import { withIsolateRuntime } from './isolate.ts';
 import { nativeVersion } from './native.ts';
@@ -44,7 +45,8 @@ export interface InspectedModel {
 
 /**
  * Puts the model of one network into the bucket, from wherever this run takes it.
- * @throws PipelineError `file-missing`, and what a download throws
+ * @throws PipelineError `file-missing`, and what a download throws: an object's size and hash are bounded as a
+ *   download's are
  */
 export async function fetchModel(
   env: Env,
@@ -54,7 +56,11 @@ export async function fetchModel(
 ): Promise<FetchedModel> {
   const { name, model, address } = definition.networks[index]!;
   const place = where(['networks', name, 'model']);
-  if (candidate?.object !== undefined) return located(place, () => takeObject(env.BUCKET, candidate.object!));
+  if (candidate?.object !== undefined) {
+    const { object, sha256 } = candidate;
+    const pins = [address?.sha256, sha256];
+    return located(place, () => takeObject(env.BUCKET, object, address?.maxBytes ?? Infinity, pins));
+  }
   const source = candidate?.model ?? model;
   if (source.includes('://')) {
     const rules = address && { ...address, ...(candidate?.sha256 !== undefined && { sha256: candidate.sha256 }) };
@@ -181,13 +187,23 @@ async function storedFile(
 }
 
 // an object that was put into the bucket becomes an input, under its hash: read once for the hash, then copied
-async function takeObject(bucket: R2Bucket, key: string): Promise<FetchedModel> {
+async function takeObject(
+  bucket: R2Bucket,
+  key: string,
+  maxBytes: number,
+  pins: readonly (string | undefined)[],
+): Promise<FetchedModel> {
   const object = await bucket.get(key);
   if (!object) throw new PipelineError('file-missing', `expected a model in the bucket at ${key}; found nothing`);
   const { size: bytes, etag } = object;
+  if (bytes > maxBytes) {
+    await object.body.cancel();
+    throw tooLarge({ maxBytes }, `${bytes} at ${key}`);
+  }
   const digest = new crypto.DigestStream('SHA-256');
   await object.body.pipeTo(digest);
   const sha256 = toHex(new Uint8Array(await digest.digest));
+  for (const pinned of pins) checkPin(pinned, sha256);
   if ((await bucket.head(inputKey(sha256))) !== null) return { sha256, bytes };
   const copy = await bucket.get(key, { onlyIf: { etagMatches: etag } });
   if (!copy || !('body' in copy)) {

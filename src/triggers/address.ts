@@ -198,8 +198,9 @@ function brokenOff(error: unknown, host?: string): PipelineError {
   );
 }
 
-function tooLarge(rules: AddressRules, found: string): PipelineError {
-  return new PipelineError('too-large', `expected at most ${rules.maxBytes} bytes; found ${found}`, {
+/** What a file larger than the bound is refused with; `found` says how large it is. */
+export function tooLarge({ maxBytes }: Pick<AddressRules, 'maxBytes'>, found: string): PipelineError {
+  return new PipelineError('too-large', `expected at most ${maxBytes} bytes; found ${found}`, {
     hint: 'Raise `max_bytes` of the network, if the file is meant to be that large.',
   });
 }

@@ -487,6 +487,44 @@ describe('a notification of the bucket', () => {
     expect(await runsOf('uploads')).toHaveLength(2);
   });
 
+  it('of an object that is larger than the network allows, or another than it pins, ends refused', async () => {
+    for (const [name, network] of [
+      ['bounded', ', max_bytes: 1000'],
+      ['fixed', `, sha256: ${sha256(MODEL.seed2)}`],
+    ] as const)
+      await service.put(name, () =>
+        tinyPipeline(name, `triggers:\n  - upload: { prefix: checked/${name}/ }\n`, network),
+      );
+    const started = async (name: string, bytes: Uint8Array): Promise<RunRecord> => {
+      const key = `checked/${name}/x.onnx`;
+      expect(await notify(message(key, await put(key, bytes)))).toEqual(['ack']);
+      return service.ended((await runsOf(name))[0]!.id);
+    };
+    const place = { key: 'networks.candidate.model' };
+    const [larger, largest, other] = [1001, 1000, 999].map((bytes) => randomBytes(bytes));
+    const bounded = await started('bounded', larger!);
+    expect(bounded).toMatchObject({ state: 'failed', plan: null, error: { code: 'too-large', place } });
+    expect(bounded.error!.message).toBe('expected at most 1000 bytes; found 1001 at checked/bounded/x.onnx');
+    expect((await started('bounded', largest!)).error!.code).toBe('model-invalid');
+
+    const fixed = await started('fixed', other!);
+    expect(fixed).toMatchObject({ state: 'failed', plan: null, error: { code: 'address-refused', place } });
+    expect(fixed.error!.message).toBe(`expected a file with SHA-256 ${sha256(MODEL.seed2)}; found ${sha256(other!)}`);
+    expect(await started('fixed', MODEL.seed2)).toMatchObject({ state: 'done', error: null });
+    // what whoever starts a run asks for holds beside it, and instead of nothing
+    for (const [pipeline, object] of [
+      ['fixed', 'checked/fixed/x.onnx'],
+      ['uploads', 'candidates/x.onnx'],
+    ] as const) {
+      const candidates = { candidate: { object, sha256: 'ab'.repeat(32) } };
+      const { id } = await service.json<RunRecord>('POST', '/runs', { body: { pipeline, candidates } });
+      expect((await service.ended(id)).error, pipeline).toMatchObject({ code: 'address-refused', place });
+    }
+    const stored = await keys();
+    expect(stored).toContain(`inputs/${sha256(largest!)}`);
+    for (const refused of [larger!, other!]) expect(stored).not.toContain(`inputs/${sha256(refused)}`);
+  });
+
   it('of what the service writes itself starts none: no pipeline may declare such a prefix', async () => {
     for (const prefix of [...OWN_FOLDERS, 'in', 'runs/x']) {
       const text = tinyPipeline('own', `triggers:\n  - upload: { prefix: ${prefix} }\n`);
@@ -505,7 +543,7 @@ describe('a notification of the bucket', () => {
 describe('in the end', () => {
   it('the bucket has nothing but candidates and the service’s own folders', async () => {
     const folders = new Set((await keys()).map((key) => `${key.split('/')[0]}/`));
-    for (const folder of folders) expect([...OWN_FOLDERS, 'candidates/']).toContain(folder);
+    for (const folder of folders) expect([...OWN_FOLDERS, 'candidates/', 'checked/']).toContain(folder);
     expect(folders.has('incoming/')).toBe(false);
   });
 
