@@ -1,14 +1,9 @@
 /**
  * Native ONNX Runtime: the `native` provider, in child processes of the compute server only. The only file that
  * names onnxruntime-node. That binary blocks its thread while it computes and takes its whole process with it when
- * it fails, so no process that must live may load it: whoever wants to know whether it would asks `nativeLoads`.
+ * it fails, so no process that must live may load it: the pool asks a child whether it loads.
  */
-import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { promisify } from 'node:util';
 import { runtimeOver, type OnnxRuntime } from '../onnx/session.ts';
-
-const LOADS_WITHIN_MS = 20_000;
 
 /**
  * Environment of a process that loads the runtime: how glibc's malloc, which the runtime's buffers come from, gives
@@ -46,16 +41,4 @@ export async function loadNativeRuntime(): Promise<OnnxRuntime> {
       enableMemPattern: false,
     },
   });
-}
-
-/** Name and version of the native runtime, or null where it isn't installed or doesn't load on this machine. */
-export async function nativeLoads(): Promise<string | null> {
-  try {
-    const path = createRequire(import.meta.url).resolve('onnxruntime-node');
-    const script = 'process.stdout.write(require(process.argv[1]).env.versions.node)';
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', script, path], { timeout: LOADS_WITHIN_MS });
-    return `onnxruntime-node ${stdout}`;
-  } catch {
-    return null;
-  }
 }

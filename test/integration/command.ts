@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { nativeLoads } from '../../src/compute/native.ts';
+import { nativeLoads } from '../nativeLoads.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const PIPELINES = join(ROOT, 'pipelines');

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loadNativeRuntime, nativeLoads } from '../../../src/compute/native.ts';
+import { loadNativeRuntime } from '../../../src/compute/native.ts';
 import { loadWasmRuntime } from '../../../src/onnx/wasm.ts';
+import { nativeLoads } from '../../nativeLoads.ts';
 import { failure } from './fixtures.ts';
 
 const require = createRequire(import.meta.url);

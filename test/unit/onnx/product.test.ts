@@ -4,7 +4,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, describe, expect, it } from 'vitest';
-import { nativeLoads } from '../../../src/compute/native.ts';
+import { nativeLoads } from '../../nativeLoads.ts';
 import { openProduct } from '../../../src/onnx/product.ts';
 import { noise, wasmRuntime } from './fixtures.ts';
 
