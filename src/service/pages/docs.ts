@@ -56,25 +56,18 @@ export async function docsPage(c: Context<ServiceEnv>, document: Document): Prom
           ${fieldsHtml(schema)}`,
     )}
     <h2 id="codes">Codes</h2>
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Code</th>
-          <th scope="col">Status</th>
-          <th scope="col">May pass when tried again</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${Object.entries(CODES).map(
-          ([code, { http, retryable }]) =>
-            html`<tr id="${code}">
-              <td><code>${code}</code></td>
-              <td>${http}</td>
-              <td>${retryable ? 'yes' : 'no'}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>`;
+    ${table(
+      'Codes',
+      ['Code', 'Status', 'May pass when tried again'],
+      Object.entries(CODES).map(
+        ([code, { http, retryable }]) =>
+          html`<tr id="${code}">
+            <th scope="row"><code>${code}</code></th>
+            <td>${http}</td>
+            <td>${retryable ? 'yes' : 'no'}</td>
+          </tr>`,
+      ),
+    )}`;
   return page(c, { title: 'API' }, body);
 }
 
@@ -84,28 +77,22 @@ function operationHtml({ method, path, operation }: { method: string; path: stri
   return html`<section id="${method}${path.replaceAll(/[^a-z0-9]+/gi, '-')}">
     <h3><code>${method.toUpperCase()} ${path}</code></h3>
     <p>${summary}. ${description ?? ''} ${open ? 'Public pipelines need no token.' : ''}</p>
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Field</th>
-          <th scope="col">In</th>
-          <th scope="col">Type</th>
-          <th scope="col">Meaning</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${parameters.map((parameter) =>
+    ${table(
+      'Request and answers',
+      ['Field', 'In', 'Type', 'Meaning'],
+      [
+        ...parameters.map((parameter) =>
           rowHtml(
             `${parameter.name}${parameter.required ? '' : ' (optional)'}`,
             parameter.in,
             typeHtml(parameter.schema),
             parameter.description ?? parameter.schema?.description ?? '',
           ),
-        )}
-        ${contentRows(requestBody, 'body', 'request')}
-        ${Object.entries(responses).map(([status, response]) => contentRows(response, status, 'answer'))}
-      </tbody>
-    </table>
+        ),
+        ...contentRows(requestBody, 'body', 'request'),
+        ...Object.entries(responses).flatMap(([status, response]) => contentRows(response, status, 'answer')),
+      ],
+    )}
   </section>`;
 }
 
@@ -122,30 +109,39 @@ function contentRows(response: Content | undefined, name: string, place: string)
 function fieldsHtml(schema: Schema): Html {
   const required = schema.required ?? [];
   return html`<p>${schema.description ?? ''}</p>
-    <table>
-      <thead>
-        <tr>
-          <th scope="col">Field</th>
-          <th scope="col">Type</th>
-          <th scope="col">Meaning</th>
-        </tr>
-      </thead>
-      <tbody>
-        ${Object.entries(schema.properties ?? {}).map(
-          ([name, field]) =>
-            html`<tr>
-              <td><code>${name}</code>${required.includes(name) ? '' : ' (optional)'}</td>
-              <td>${typeHtml(field)}</td>
-              <td>${field.description ?? ''}</td>
-            </tr>`,
-        )}
-      </tbody>
-    </table>`;
+    ${table(
+      'Fields',
+      ['Field', 'Type', 'Meaning'],
+      Object.entries(schema.properties ?? {}).map(
+        ([name, field]) =>
+          html`<tr>
+            <th scope="row"><code>${name}</code>${required.includes(name) ? '' : ' (optional)'}</th>
+            <td>${typeHtml(field)}</td>
+            <td>${field.description ?? ''}</td>
+          </tr>`,
+      ),
+    )}`;
+}
+
+function table(caption: string, heads: readonly string[], rows: Html[]): Html {
+  return html`<table class="plain fields">
+    <caption class="away">
+      ${caption}
+    </caption>
+    <thead>
+      <tr>
+        ${heads.map((head) => html`<th scope="col">${head}</th>`)}
+      </tr>
+    </thead>
+    <tbody>
+      ${rows}
+    </tbody>
+  </table>`;
 }
 
 function rowHtml(name: string, place: string, type: Html, meaning: string): Html {
   return html`<tr>
-    <td><code>${name}</code></td>
+    <th scope="row"><code>${name}</code></th>
     <td>${place}</td>
     <td>${type}</td>
     <td>${meaning}</td>

@@ -145,6 +145,10 @@ describe('the page of the API', () => {
     for (const { path, method } of operations) expect(text).toContain(`<code>${method.toUpperCase()} ${path}</code>`);
     for (const name of Object.keys(document.components.schemas)) expect(text).toContain(`<h3 id="${name}">`);
     for (const code of Object.keys(CODES)) expect(text).toContain(`<tr id="${code}">`);
+    // in the style of the other pages' tables
+    const tables = [...text.matchAll(/<table[^>]*>/g)].map(([tag]) => tag);
+    expect(tables.length).toBeGreaterThan(operations.length);
+    expect(new Set(tables)).toEqual(new Set(['<table class="plain fields">']));
     expect(text).not.toMatch(/<script(?! src="\/)|style=|https?:|\son\w+=|\[object|undefined/);
     // links within the page lead somewhere
     for (const [, id] of text.matchAll(/href="#([^"]+)"/g)) expect(text).toContain(`id="${id}"`);
