@@ -61,6 +61,11 @@ export function either(words: readonly string[], conjunction = 'or'): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} ${conjunction} ${words.at(-1)}`;
 }
 
+/** The names that may stand somewhere, `a, b or c`; where they are many, `a <what> of this file`. */
+export function listedNames(names: readonly string[], what: string): string {
+  return names.length > 8 ? `a ${what} of this file` : either(names);
+}
+
 /** `; did you mean "x"?` where a candidate is near enough to be a slip of the pen, else nothing. */
 export function suggestion(name: string, candidates: readonly string[]): string {
   const near = nearNames(name, candidates);

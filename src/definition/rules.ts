@@ -7,6 +7,7 @@ import { pairsOfNames, RESERVED_NETWORK_NAMES } from './names.ts';
 import {
   either,
   keyPathText,
+  listedNames,
   nearNames,
   problemAt,
   quoted,
@@ -89,8 +90,7 @@ function strangers(layer: MapTree, networks: MapTree, path: KeyPath): Problem[] 
         const names = [...networks.entries.keys()];
         const candidates = [...names, ...RESERVED_NETWORK_NAMES];
         const near = nearNames(key, candidates)[0];
-        const listed = names.length > 8 ? 'a network of this file' : either(names);
-        const message = `expected ${listed} in ${keyPathText(path)}; found ${quoted(key)}${suggestion(key, candidates)}`;
+        const message = `expected ${listedNames(names, 'network')} in ${keyPathText(path)}; found ${quoted(key)}${suggestion(key, candidates)}`;
         return { message, hint: near === undefined ? `Remove ${quoted(key)}.` : `Rename it to ${quoted(near)}.` };
       },
     }));

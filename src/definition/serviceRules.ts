@@ -9,6 +9,7 @@ import { isAddress } from './paths.ts';
 import {
   either,
   keyPathText,
+  listedNames,
   nearNames,
   problemAt,
   quoted,
@@ -233,9 +234,8 @@ function noticeWhole(notice: Tree, path: KeyPath): Problem[] {
 
 function unknownName(start: number, path: KeyPath, what: string, name: string, known: string[]): Problem {
   const say = () => {
-    const listed = known.length > 8 ? `a ${what} of this file` : either(known);
     const near = nearNames(name, known)[0];
-    const message = `expected ${listed} as ${what} in ${keyPathText(path)}; found ${quoted(name)}${suggestion(name, known)}`;
+    const message = `expected ${listedNames(known, what)} as ${what} in ${keyPathText(path)}; found ${quoted(name)}${suggestion(name, known)}`;
     return { message, hint: near === undefined ? `Name a ${what} of this file.` : `Write ${quoted(near)}.` };
   };
   return { order: start, start, path, say };

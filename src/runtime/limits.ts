@@ -14,7 +14,7 @@ export const VERIFY_TASKS_PER_STEP = 100;
 /** R2 requests under way at once in one invocation (Workers allow 6 simultaneous open connections; more wait). */
 export const PARALLEL_REQUESTS = 6;
 /** `step.do` times out after 10 minutes by default; ours read or write many objects. */
-export const STEP_TIMEOUT = '30 minutes';
+const STEP_TIMEOUT = '30 minutes';
 /** How a step of the workflow is tried. */
 export const STEP = {
   retries: { limit: 3, delay: '1 second', backoff: 'exponential' },

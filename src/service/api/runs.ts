@@ -17,6 +17,12 @@ const MOST_START_BYTES = 64 * 1024;
 const MOST_RUNS = 200;
 const MOST_LOG_EVENTS = 10_000;
 
+/** Routes that read of a run, and those that change one. */
+const READING = { tags: ['runs'], security: TOKEN_OR_PUBLIC, request: { params: runParams } };
+const READING_PROBLEMS = problems('unauthorized', 'not-found');
+const CHANGING = { tags: ['runs'], security: TOKEN, middleware: requires('run'), request: { params: runParams } };
+const CHANGING_PROBLEMS = problems('unauthorized', 'forbidden', 'not-found', 'conflict');
+
 const after = z.coerce.number().int().min(0);
 
 export const runs = newApi();
@@ -99,29 +105,24 @@ runs.openapi(
 
 runs.openapi(
   route({
+    ...READING,
     method: 'get',
     path: '/runs/{id}',
-    tags: ['runs'],
     summary: 'A run',
-    security: TOKEN_OR_PUBLIC,
-    request: { params: runParams },
-    responses: { 200: json(runSchema, 'The run.'), ...problems('unauthorized', 'not-found') },
+    responses: { 200: json(runSchema, 'The run.'), ...READING_PROBLEMS },
   }),
   async (c) => c.json(await readableRun(c, c.req.valid('param').id), 200),
 );
 
 runs.openapi(
   route({
+    ...CHANGING,
     method: 'post',
     path: '/runs/{id}/cancel',
-    tags: ['runs'],
     summary: 'Ends a run',
-    security: TOKEN,
-    middleware: requires('run'),
-    request: { params: runParams },
     responses: {
       200: json(runSchema, 'The run, cancelled.'),
-      ...problems('unauthorized', 'forbidden', 'not-found', 'conflict'),
+      ...CHANGING_PROBLEMS,
     },
   }),
   async (c) => c.json(await cancelRun(c.env, c.req.valid('param').id), 200),
@@ -129,16 +130,13 @@ runs.openapi(
 
 runs.openapi(
   route({
+    ...CHANGING,
     method: 'post',
     path: '/runs/{id}/retry',
-    tags: ['runs'],
     summary: 'Tries a failed or cancelled run again; what is finished stays',
-    security: TOKEN,
-    middleware: requires('run'),
-    request: { params: runParams },
     responses: {
       202: json(runSchema, 'The run, queued again.'),
-      ...problems('unauthorized', 'forbidden', 'not-found', 'conflict'),
+      ...CHANGING_PROBLEMS,
     },
   }),
   async (c) => {
@@ -150,13 +148,11 @@ runs.openapi(
 
 runs.openapi(
   route({
+    ...READING,
     method: 'get',
     path: '/runs/{id}/tasks',
-    tags: ['runs'],
     summary: 'What each task computed in this attempt cost',
-    security: TOKEN_OR_PUBLIC,
-    request: { params: runParams },
-    responses: { 200: json(runTasksSchema, 'The tasks.'), ...problems('unauthorized', 'not-found') },
+    responses: { 200: json(runTasksSchema, 'The tasks.'), ...READING_PROBLEMS },
   }),
   async (c) => {
     const { id } = await readableRun(c, c.req.valid('param').id);
@@ -172,11 +168,10 @@ runs.openapi(
 
 runs.openapi(
   route({
+    ...READING,
     method: 'get',
     path: '/runs/{id}/log',
-    tags: ['runs'],
     summary: 'Events of a run, one JSON document a line',
-    security: TOKEN_OR_PUBLIC,
     request: {
       params: runParams,
       query: z.object({
@@ -184,7 +179,7 @@ runs.openapi(
         limit: z.coerce.number().int().min(1).max(MOST_LOG_EVENTS).default(1000),
       }),
     },
-    responses: { 200: bytes('application/x-ndjson', 'The events.'), ...problems('unauthorized', 'not-found') },
+    responses: { 200: bytes('application/x-ndjson', 'The events.'), ...READING_PROBLEMS },
   }),
   async (c) => {
     const query = c.req.valid('query');
@@ -197,15 +192,14 @@ runs.openapi(
 
 runs.openapi(
   route({
+    ...READING,
     method: 'get',
     path: '/runs/{id}/events',
-    tags: ['runs'],
     summary: 'Events of a run as they happen',
     description:
       'Server-sent events. Those after `Last-Event-ID`, or after `after` where there is none, come first. A stream ends after a quarter of an hour: ask again with the last id.',
-    security: TOKEN_OR_PUBLIC,
     request: { params: runParams, query: z.object({ after: after.optional() }) },
-    responses: { 200: bytes('text/event-stream', 'The events.'), ...problems('unauthorized', 'not-found') },
+    responses: { 200: bytes('text/event-stream', 'The events.'), ...READING_PROBLEMS },
   }),
   async (c) => {
     const { id } = await readableRun(c, c.req.valid('param').id);
