@@ -2,6 +2,7 @@
 import type { WorkflowStep } from 'cloudflare:workers';
 import type { GateRule, Notice } from '../definition/service.ts';
 import { fromUnknown } from '../errors.ts';
+import type { ErrorRecord } from '../errors.ts';
 import { evaluateGate } from '../gate/gate.ts';
 import type { GateOutcome } from '../gate/gate.ts';
 import type { Results } from '../report/results.ts';
@@ -48,6 +49,15 @@ export async function endRun(env: Env, parameters: RunParameters, outcome: RunOu
   await progressOf(env, run).tell(attempt, { type: 'state', state: 'done', attempt });
   logRun(record);
   return record;
+}
+
+/** Writes down that an attempt's workflow is gone, unless it ended otherwise; gives the run as it is then. */
+export async function endLost(env: Env, { run, attempt }: RunParameters, lost: ErrorRecord): Promise<RunRecord | null> {
+  const failed = await registryOf(env).failRun(run, attempt, lost);
+  if (!failed) return registryOf(env).getRun(run);
+  await progressOf(env, run).tell(attempt, { type: 'state', state: 'failed', attempt });
+  logRun(failed);
+  return failed;
 }
 
 /**

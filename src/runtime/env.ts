@@ -1,5 +1,6 @@
 /** The Worker's bindings and the messages on its queue. Types only. */
 import type { GateRule } from '../definition/service.ts';
+import type { ErrorRecord } from '../errors.ts';
 import type { GithubCommit } from '../triggers/commit.ts';
 import type { Candidate } from '../service/documents.ts';
 import type { ComputeContainer } from './compute.ts';
@@ -21,13 +22,15 @@ export type RunSource =
   | { plan: string; gate: GateRule[] }
   | { revision: string; candidates: Record<string, Candidate>; commit: GithubCommit | null };
 
-/** What a workflow instance `<run>-<attempt>` is started with. */
+/** What a workflow instance `<run>-<attempt>` is started with, or `<run>-<attempt>-lost`. */
 export interface RunParameters {
   run: string;
   attempt: number;
   /** Name of the definition. */
   pipeline: string;
   source: RunSource;
+  /** Why the attempt's workflow is gone: this one has only its end to tell. */
+  lost?: ErrorRecord;
 }
 
 export interface Env {

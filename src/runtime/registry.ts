@@ -5,6 +5,7 @@
  * statement or two.
  */
 import { DurableObject } from 'cloudflare:workers';
+import type { ErrorRecord } from '../errors.ts';
 import type {
   Candidate,
   PipelineRecord,
@@ -215,6 +216,13 @@ export class Registry extends DurableObject<Env> {
     const run = this.getRun(id);
     if (!run || (run.state !== 'queued' && run.state !== 'running')) return null;
     return this.#writeRun({ ...run, state: 'cancelled', ended: Date.now() });
+  }
+
+  /** Fails an attempt that hasn't ended; null where it has, or another has begun. */
+  failRun(id: string, attempt: number, error: ErrorRecord): RunRecord | null {
+    const run = this.getRun(id);
+    if (run?.attempt !== attempt || (run.state !== 'queued' && run.state !== 'running')) return null;
+    return this.#writeRun({ ...run, state: 'failed', ended: Date.now(), error });
   }
 
   /** Runs that haven't ended, oldest first. */

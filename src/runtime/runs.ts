@@ -1,6 +1,6 @@
 /**
  * Runs: started, cancelled, tried again, woken. The registry decides whether there is a run and which attempt counts;
- * the workflow does the work, as instance `<run>-<attempt>`.
+ * the workflow does the work, as instance `<run>-<attempt>`; where that is gone, `<run>-<attempt>-lost` tells of it.
  */
 import type { GateRule } from '../definition/service.ts';
 import { fromUnknown, PipelineError } from '../errors.ts';
@@ -10,7 +10,8 @@ import type { Plan } from '../plan/plan.ts';
 import type { Candidate, PipelineRecord, RunRecord, TriggerKind } from '../service/documents.ts';
 import { progressOf } from './consumer.ts';
 import type { GithubCommit } from '../triggers/commit.ts';
-import type { Env, RunSource } from './env.ts';
+import type { Env, RunParameters, RunSource } from './env.ts';
+import { endLost } from './end.ts';
 import { logRun } from './log.ts';
 import { registryOf } from './registry.ts';
 
@@ -158,10 +159,13 @@ export async function mendRuns(env: Env, now: number): Promise<string[]> {
 }
 
 async function mendRun(env: Env, run: RunRecord, now: number): Promise<boolean> {
-  const status = await instanceStatus(env, run);
+  const status = await instanceStatus(env, instanceOf(run));
   if (status === null && run.state === 'queued' && now - run.created > BEGUN_WITHIN_MS) {
     await begin(env, run, await sourceOf(env, run.id));
   } else if (status?.status === 'errored' || status?.status === 'terminated') {
+    // read again: it may have written its end, and told of it, before it went
+    const { state } = await runOf(env, run.id);
+    if (state !== 'queued' && state !== 'running') return false;
     await failLost(env, run, status);
   } else return false;
   return true;
@@ -183,31 +187,40 @@ export async function runOf(env: Env, id: string): Promise<RunRecord> {
 
 async function begin(env: Env, run: RunRecord, source: RunSource): Promise<RunRecord> {
   const { id, attempt, pipeline } = run;
-  try {
-    await env.RUNS.create({ id: `${id}-${attempt}`, params: { run: id, attempt, pipeline, source } });
-  } catch (error) {
-    // somebody was first
-    if ((await instanceStatus(env, run)) === null) throw error;
-  }
+  await createOnce(env, instanceOf(run), { run: id, attempt, pipeline, source });
   logRun(run);
   return run;
 }
 
-// null: it was never begun
-async function instanceStatus(env: Env, { id, attempt }: RunRecord): Promise<InstanceStatus | null> {
+// a workflow of its own tells of it, as notices are tried again; it is made before the run is marked, so that a tick
+// which dies in between is made up for by the next: there is one by that name, however often it is asked for
+async function failLost(env: Env, run: RunRecord, { status, error }: InstanceStatus): Promise<void> {
+  const { id, attempt, pipeline } = run;
+  const lost = fromUnknown(error?.message ?? `the workflow was ${status}`).toJSON();
+  const parameters = { run: id, attempt, pipeline, source: await sourceOf(env, id), lost };
+  await createOnce(env, `${instanceOf(run)}-lost`, parameters);
+  await endLost(env, parameters, lost);
+}
+
+const instanceOf = ({ id, attempt }: RunRecord): string => `${id}-${attempt}`;
+
+async function createOnce(env: Env, id: string, params: RunParameters): Promise<void> {
   try {
-    return await (await env.RUNS.get(`${id}-${attempt}`)).status();
+    await env.RUNS.create({ id, params });
+  } catch (error) {
+    // somebody was first
+    if ((await instanceStatus(env, id)) === null) throw error;
+  }
+}
+
+// null: it was never begun
+async function instanceStatus(env: Env, id: string): Promise<InstanceStatus | null> {
+  try {
+    return await (await env.RUNS.get(id)).status();
   } catch (error) {
     if (/not.?found/i.test(String(error))) return null;
     throw error;
   }
-}
-
-async function failLost(env: Env, { id, attempt }: RunRecord, { status, error }: InstanceStatus): Promise<void> {
-  const fault = fromUnknown(error?.message ?? `the workflow was ${status}`).toJSON();
-  const failed = await registryOf(env).updateRun(id, attempt, { state: 'failed', ended: Date.now(), error: fault });
-  await progressOf(env, id).tell(attempt, { type: 'state', state: 'failed', attempt });
-  if (failed) logRun(failed);
 }
 
 async function sourceOf(env: Env, id: string): Promise<RunSource> {
@@ -215,9 +228,9 @@ async function sourceOf(env: Env, id: string): Promise<RunSource> {
 }
 
 // a workflow that is gone already needs no end
-async function endInstance(env: Env, { id, attempt }: RunRecord): Promise<void> {
+async function endInstance(env: Env, run: RunRecord): Promise<void> {
   try {
-    await (await env.RUNS.get(`${id}-${attempt}`)).terminate();
+    await (await env.RUNS.get(instanceOf(run))).terminate();
   } catch {
     // ended, or never begun
   }

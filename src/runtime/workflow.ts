@@ -1,7 +1,8 @@
 /**
  * The workflow of one attempt of a run: a reconcile loop. Look which planned objects are absent, put the
  * ready ones among their tasks on the queue, wait for an event or a time-out, look again. The bucket is the
- * truth; events, messages and the progress object are hints. Steps return keys and counts, never tensors.
+ * truth; events, messages and the progress object are hints. Steps return keys and counts, never tensors. Where the
+ * workflow of an attempt is gone, another instance has its end to tell.
  */
 import { WorkflowEntrypoint } from 'cloudflare:workers';
 import type { WorkflowEvent, WorkflowStep } from 'cloudflare:workers';
@@ -18,7 +19,7 @@ import { inParallel } from './requests.ts';
 import { LayerReports } from './layerReports.ts';
 import { writeRunReport } from './results.ts';
 import type { LayerManifest } from './results.ts';
-import { endRun, runGate, tellHow } from './end.ts';
+import { endLost, endRun, runGate, tellHow } from './end.ts';
 import { plannedKinds } from './eta.ts';
 import { readRevision } from './pipelines.ts';
 import { fetchModel, inspectNetwork, planRevision } from './prepare.ts';
@@ -43,6 +44,12 @@ const UNWANTED = new PipelineError('cancelled', 'expected an attempt that is wan
 export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
   override async run(event: Readonly<WorkflowEvent<RunParameters>>, step: WorkflowStep): Promise<RunOutcome> {
     const parameters = event.payload;
+    const { lost } = parameters;
+    if (lost) {
+      const failed = await step.do('lost', STEP, () => endLost(this.env, parameters, lost));
+      await tellHow(this.env, parameters, failed, step);
+      return { error: lost };
+    }
     const started = await step.do('started', STEP, () =>
       this.#change(parameters, { state: 'running', started: Date.now() }),
     );
