@@ -47,19 +47,19 @@ export async function signStandard(secret: string, id: string, seconds: number, 
 async function verifyGithub(headers: Headers, body: Uint8Array, secret: string): Promise<string> {
   const id = headers.get('x-github-delivery') ?? '';
   const hex = /^sha256=([0-9a-f]{64})$/.exec(headers.get('x-hub-signature-256') ?? '')?.[1];
-  if (hex === undefined || !DELIVERY_ID.test(id)) throw invalid();
+  if (hex === undefined || !DELIVERY_ID.test(id)) throw unsigned();
   const mac = Uint8Array.from({ length: 32 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
-  if (!(await isMac(await hmacKey(utf8.encode(secret)), mac, body))) throw invalid();
+  if (!(await isMac(await hmacKey(utf8.encode(secret)), mac, body))) throw unsigned();
   return id;
 }
 
 // the header is the secret itself: both sides under a key nobody knows, so that comparing them tells nothing
 async function verifyHuggingFace(headers: Headers, body: Uint8Array, secret: string): Promise<string> {
   const given = headers.get('x-webhook-secret');
-  if (given === null) throw invalid();
+  if (given === null) throw unsigned();
   const key = await hmacKey(crypto.getRandomValues(new Uint8Array(32)));
   const mac = new Uint8Array(await crypto.subtle.sign('HMAC', key, utf8.encode(secret)));
-  if (!(await isMac(key, mac, utf8.encode(given)))) throw invalid();
+  if (!(await isMac(key, mac, utf8.encode(given)))) throw unsigned();
   return sha256Hex(body);
 }
 
@@ -68,7 +68,7 @@ async function verifyStandard(headers: Headers, body: Uint8Array, secret: string
   const timestamp = headers.get('webhook-timestamp') ?? '';
   const signatures = (headers.get('webhook-signature') ?? '').split(' ').slice(0, 16);
   const key = await hmacKey(standardKey(secret));
-  if (!DELIVERY_ID.test(id) || !/^[1-9]\d{0,11}$/.test(timestamp)) throw invalid();
+  if (!DELIVERY_ID.test(id) || !/^[1-9]\d{0,11}$/.test(timestamp)) throw unsigned();
   const content = signedContent(id, timestamp, body);
   let known = false;
   for (const signature of signatures) {
@@ -76,7 +76,7 @@ async function verifyStandard(headers: Headers, body: Uint8Array, secret: string
     const text = /^v1,([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/.exec(signature)?.[1];
     if (text !== undefined && (await isMac(key, fromBase64(text), content))) known = true;
   }
-  if (!known) throw invalid();
+  if (!known) throw unsigned();
   // only a sender who knows the secret learns what the clock says
   const seconds = Math.floor(now / 1000) - Number(timestamp);
   if (Math.abs(seconds) > WINDOW_SECONDS) {
@@ -123,6 +123,7 @@ function isMac(key: CryptoKey, mac: Uint8Array<ArrayBuffer>, content: Uint8Array
   return crypto.subtle.verify('HMAC', key, mac, content as Uint8Array<ArrayBuffer>);
 }
 
-function invalid(): PipelineError {
+/** What a delivery is refused with that no secret signed. */
+export function unsigned(): PipelineError {
   return new PipelineError('signature-invalid', 'expected a delivery signed with the secret; found no such signature');
 }

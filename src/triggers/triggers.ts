@@ -8,7 +8,7 @@ import { Cron } from 'croner';
 import type { HookTrigger, Trigger, UploadTrigger } from '../definition/service.ts';
 import { fromUnknown, PipelineError } from '../errors.ts';
 import { valueAt } from './pointer.ts';
-import { verifyDelivery } from './signature.ts';
+import { unsigned, verifyDelivery } from './signature.ts';
 
 /** A delivery whose signature holds. */
 export interface Delivery {
@@ -50,7 +50,8 @@ export async function acceptDelivery(
   now: number,
 ): Promise<Delivery> {
   const names = new Set(triggers.flatMap((trigger) => (trigger.kind === kind ? [trigger.secret] : [])));
-  let refusal = new PipelineError('signature-invalid', `expected a trigger of kind ${kind}; found none`);
+  // no trigger of this kind, no secret that could have signed it: nobody else learns which pipelines have one
+  let refusal = unsigned();
   for (const name of names) {
     try {
       const { id } = await verifyDelivery(kind, headers, body, secretOf(name), now);

@@ -314,10 +314,28 @@ describe('a delivery that nobody asked for starts nothing', () => {
     });
   });
 
-  it('for pipelines and kinds that are not there', async () => {
+  it('for pipelines and kinds that are not there: told as a wrong signature is, so that no name can be guessed', async () => {
     const good = await githubDelivery(SECRETS.GITHUB_HOOK, releasePayload(assetOf('net.onnx')));
-    for (const path of ['unknown/github', 'plain/github', 'net/gitlab', 'uploads/webhook', '..%2Fnet/github'])
-      expect(await deliver(path, good), path).toMatchObject({ status: 404, code: 'not-found' });
+    const wrong = await githubDelivery('another secret', releasePayload(assetOf('net.onnx')));
+    const answerTo = async (path: string, delivery: Omit<Delivery, 'body'> & { body?: string }) => {
+      // failures of this address are counted apart from the other tests'
+      const from = { ...delivery, headers: { ...delivery.headers, 'cf-connecting-ip': '192.0.2.1' } };
+      const response = await service.ask('POST', `/hooks/${path}`, from);
+      const headers = [...response.headers].filter(([name]) => name !== 'date');
+      return { status: response.status, headers, text: await response.text() };
+    };
+    const refused = await answerTo('net/github', wrong);
+    expect([refused.status, (JSON.parse(refused.text) as Problem).code]).toEqual([401, 'signature-invalid']);
+    for (const path of ['unknown/github', 'plain/github', 'uploads/webhook', '..%2Fnet/github'])
+      for (const delivery of [good, wrong, { token: null, headers: {} }])
+        expect(await answerTo(path, delivery), path).toEqual(refused);
+    expect(await answerTo('net/github', { token: null, headers: {} })).toEqual(refused);
+    const large = { ...good, body: ' '.repeat(6 * 2 ** 20) };
+    expect((await answerTo('unknown/github', large)).status).toBe(413);
+    // kinds are no secret: the same for every name
+    const other = await answerTo('net/gitlab', good);
+    expect([other.status, (JSON.parse(other.text) as Problem).code]).toEqual([404, 'not-found']);
+    expect(await answerTo('unknown/gitlab', good)).toEqual(other);
     expect((await service.ask('GET', '/hooks/net/github', { token: null })).status).toBe(404);
   });
 
