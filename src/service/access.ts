@@ -93,7 +93,7 @@ export async function signIn(
   }
   const session = randomText();
   await registryOf(c.env).addSession(await sha256Hex(session), await sessionId(c.env, token.id));
-  const secure = new URL(c.req.url).protocol === 'https:';
+  const secure = reachedByHttps(c);
   setCookie(c, COOKIE, session, { httpOnly: true, sameSite: 'Lax', path: '/', secure, maxAge: SESSION_SECONDS });
   return token;
 }
@@ -102,7 +102,7 @@ export async function signIn(
 export async function signOut(c: Context<ServiceEnv>): Promise<void> {
   const session = getCookie(c, COOKIE);
   if (session !== undefined) await registryOf(c.env).endSession(await sha256Hex(session));
-  deleteCookie(c, COOKIE, { path: '/' });
+  deleteCookie(c, COOKIE, { path: '/', secure: reachedByHttps(c) });
 }
 
 /** Refuses what another site's page made a browser send. @throws PipelineError `forbidden` */
@@ -128,6 +128,15 @@ export async function boundStarts(c: Context<ServiceEnv>, key: string): Promise<
 async function bound(limiter: RateLimit, key: string, what: string): Promise<void> {
   const { success } = await limiter.limit({ key });
   if (!success) throw new PipelineError('rate-limited', `expected fewer ${what} within a minute`);
+}
+
+// also where a proxy has the certificate, and the request itself comes over http; whoever sends the header themselves
+// get a cookie that their own browser keeps to https, and nothing else follows from it
+function reachedByHttps(c: Context<ServiceEnv>): boolean {
+  const forwarded = c.req.header('x-forwarded-proto')?.split(',')[0]?.trim().toLowerCase();
+  return (
+    forwarded === 'https' || [c.req.url, c.env.PUBLIC_URL].some((url) => url !== undefined && /^https:/i.test(url))
+  );
 }
 
 async function lookUp(c: Context<ServiceEnv>): Promise<Caller | null> {

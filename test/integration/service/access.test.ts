@@ -157,6 +157,30 @@ describe('a browser', () => {
     expect(await (await service.ask('GET', '/test/caller', by(header))).json()).toBeNull();
   });
 
+  it('keeps its session to https where it is reached by https, also behind a proxy', async () => {
+    const { secret } = await service.token('read');
+    const cookieOf = async (at: Service, token: string, headers: Record<string, string>) =>
+      (
+        await at.ask('POST', '/test/sign-in', { token: null, body: token, headers: { ...page, ...headers } })
+      ).headers.get('set-cookie');
+    const SECURE = /; HttpOnly; Secure; SameSite=Lax$/;
+    for (const proto of ['https', 'HTTPS', 'https, http'])
+      expect(await cookieOf(service, secret, { 'x-forwarded-proto': proto }), proto).toMatch(SECURE);
+    for (const proto of ['http', 'http, https', 'httpsx'])
+      expect(await cookieOf(service, secret, { 'x-forwarded-proto': proto }), proto).not.toMatch(/secure/i);
+    const signedIn = await cookieOf(service, secret, { 'x-forwarded-proto': 'https' });
+    const out = by(signedIn!.split(';')[0]!, { ...page, 'x-forwarded-proto': 'https' });
+    const signedOut = await service.ask('POST', '/test/sign-out', out);
+    expect(signedOut.headers.get('set-cookie')).toMatch(/^convergent_session=; Max-Age=0; Path=\/; Secure$/);
+
+    const proxied = await startService(build.path, { variables: { PUBLIC_URL: 'https://convergent.acme.com' } });
+    try {
+      expect(await cookieOf(proxied, proxied.engine.token, {})).toMatch(SECURE);
+    } finally {
+      await proxied.close();
+    }
+  });
+
   it('is signed out when its token is revoked', async () => {
     const { token, secret } = await service.token('run');
     const { header } = await signIn(secret);
