@@ -9,10 +9,8 @@ import { PipelineError } from '../errors.ts';
 import { toHex } from '../numeric/hash.ts';
 import { boundedBody, openAddress } from '../triggers/address.ts';
 import { PART_BYTES, WHOLE_PARTS } from './limits.ts';
+import { INCOMING } from './names.ts';
 import { createOnly, inputKey } from './store.ts';
-
-/** Where a file is until its hash is known. */
-export const INCOMING = 'incoming/';
 
 /**
  * Downloads what stands at `url`, unless the pinned file is there already.

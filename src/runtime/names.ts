@@ -1,4 +1,4 @@
-/** What wrangler.toml and the local engine must agree on; a test compares them. */
+/** What wrangler.toml, the local engine and the README on deploying must agree on; tests compare them. */
 export const TASK_QUEUE = 'convergent-tasks';
 export const DEAD_LETTER_QUEUE = 'convergent-dead-letters';
 /** R2's event notifications. */
@@ -13,3 +13,5 @@ export const RATE_LIMITS = {
   LIMIT_FAILURES: { namespace_id: '1001', simple: { limit: 30, period: 60 } },
   LIMIT_STARTS: { namespace_id: '1002', simple: { limit: 600, period: 60 } },
 } as const;
+/** Where in the bucket a download is until its hash is known; a lifecycle rule clears what one that died left. */
+export const INCOMING = 'incoming/';

@@ -1,8 +1,12 @@
-/** What `wrangler deploy` would upload, as its dry run says: the Worker and what it imports, whatever else was built. */
+/**
+ * What `wrangler deploy` would upload, as its dry run says: the Worker and what it imports, whatever else was built; and
+ * what the README says is to be set up beside it.
+ */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { BUCKET, INCOMING } from '../../src/runtime/names.ts';
 import { ROOT, temporaryFolder } from '../integration/command.ts';
 
 const folder = temporaryFolder();
@@ -28,5 +32,10 @@ describe('a deployment', () => {
     const imported = [...worker.matchAll(/^import \w+ from "\.\/([^"]+)";$/gm)].map(([, file]) => file!);
     expect(imported).toHaveLength(2);
     expect(modules.sort()).toEqual([...imported, 'worker.js'].sort());
+  });
+
+  it('is told how to clear what downloads leave behind, in the bucket and at the prefix there are', () => {
+    const command = `npx wrangler r2 bucket lifecycle add ${BUCKET} incoming ${INCOMING} --expire-days 1`;
+    expect(readFileSync(join(ROOT, 'README.md'), 'utf8')).toContain(`\`${command}\``);
   });
 });
