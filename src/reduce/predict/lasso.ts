@@ -4,6 +4,7 @@
  * Coordinate descent finds the support (Friedman, Hastie, Tibshirani 2010, "Regularization Paths for Generalized
  * Linear Models via Coordinate Descent", §2.2: covariance updates, warm starts), or following the path does where
  * that is less work (homotopy.ts); the support's linear system finishes (support.ts).
+ * differs: sweeps start where the path would be if no unit joined on the way, not at the last α's weights.
  */
 import { Gradient, kktResidual, objectiveOf } from './gradient.ts';
 import { followPath } from './homotopy.ts';
