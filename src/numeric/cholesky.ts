@@ -2,8 +2,8 @@
  * Cholesky factor of a principal submatrix that grows and shrinks: the Gram matrix of a sparse solution's
  * support. L Lᵀ = A[order, order] for a symmetric A [n × n]; L is packed by rows.
  * Append: Golub & Van Loan, "Matrix Computations", 4th ed. 2013, §4.2.9; remove: §6.5.3, by Givens rotations.
- * differs: rows are appended four at a time and set against two rows of L at a time, for fewer loads per
- * product; a removal is one pass over the packed rows below it.
+ * differs: rows are appended four at a time and set against two rows of L at a time, and systems are solved by four
+ * rows of L at a time, for fewer loads per product; a removal is one pass over the packed rows below it.
  */
 
 const LANES = 4;
@@ -85,27 +85,78 @@ export class Cholesky {
 
   /** Solves A[order, order] x = b in place, `b` in the factor's order; it may be longer. O(size²). */
   solve(b: Float64Array): void {
+    this.solveLower(b);
+    // Lᵀ x = y by the rows of L from the last, four at a time
     const { size, factor } = this;
-    // L y = b by rows of L, then Lᵀ x = y by the same rows from the last
-    for (let i = 0, start = 0; i < size; start += ++i) {
-      b[i] = (b[i]! - dot(factor, start, b, i)) / factor[start + i]!;
+    let i = size - 1;
+    for (; i >= LANES - 1; i -= LANES) {
+      const r0 = (i * (i + 1)) / 2;
+      const r1 = r0 - i;
+      const r2 = r1 - i + 1;
+      const r3 = r2 - i + 2;
+      const x0 = b[i]! / factor[r0 + i]!;
+      const x1 = (b[i - 1]! - x0 * factor[r0 + i - 1]!) / factor[r1 + i - 1]!;
+      const x2 = (b[i - 2]! - x0 * factor[r0 + i - 2]! - x1 * factor[r1 + i - 2]!) / factor[r2 + i - 2]!;
+      const above = x0 * factor[r0 + i - 3]! + x1 * factor[r1 + i - 3]! + x2 * factor[r2 + i - 3]!;
+      const x3 = (b[i - 3]! - above) / factor[r3 + i - 3]!;
+      b[i] = x0;
+      b[i - 1] = x1;
+      b[i - 2] = x2;
+      b[i - 3] = x3;
+      for (let k = 0; k < i - 3; k++) {
+        b[k] = b[k]! - (x0 * factor[r0 + k]! + x1 * factor[r1 + k]! + x2 * factor[r2 + k]! + x3 * factor[r3 + k]!);
+      }
     }
-    for (let i = size - 1, start = (i * (i + 1)) / 2; i >= 0; start -= i--) {
+    for (let start = (i * (i + 1)) / 2; i >= 0; start -= i--) {
       const x = b[i]! / factor[start + i]!;
       b[i] = x;
       for (let k = 0; k < i; k++) b[k] = b[k]! - x * factor[start + k]!;
     }
   }
 
+  // L y = b in place by rows of L, four at a time
+  private solveLower(b: Float64Array): void {
+    const { size, factor } = this;
+    let i = 0;
+    for (; i + LANES <= size; i += LANES) {
+      const r0 = (i * (i + 1)) / 2;
+      const r1 = r0 + i + 1;
+      const r2 = r1 + i + 2;
+      const r3 = r2 + i + 3;
+      let s0 = 0;
+      let s1 = 0;
+      let s2 = 0;
+      let s3 = 0;
+      for (let k = 0; k < i; k++) {
+        const y = b[k]!;
+        s0 += factor[r0 + k]! * y;
+        s1 += factor[r1 + k]! * y;
+        s2 += factor[r2 + k]! * y;
+        s3 += factor[r3 + k]! * y;
+      }
+      const y0 = (b[i]! - s0) / factor[r0 + i]!;
+      const y1 = (b[i + 1]! - s1 - factor[r1 + i]! * y0) / factor[r1 + i + 1]!;
+      const y2 = (b[i + 2]! - s2 - factor[r2 + i]! * y0 - factor[r2 + i + 1]! * y1) / factor[r2 + i + 2]!;
+      const before = factor[r3 + i]! * y0 + factor[r3 + i + 1]! * y1 + factor[r3 + i + 2]! * y2;
+      b[i] = y0;
+      b[i + 1] = y1;
+      b[i + 2] = y2;
+      b[i + 3] = (b[i + 3]! - s3 - before) / factor[r3 + i + 3]!;
+    }
+    for (let start = (i * (i + 1)) / 2; i < size; start += ++i) {
+      let rest = b[i]!;
+      for (let k = 0; k < i; k++) rest -= factor[start + k]! * b[k]!;
+      b[i] = rest / factor[start + i]!;
+    }
+  }
+
   // one row alone, its entries in the panel side by side
   private appendOne(row: number, pivotLeast: number): boolean {
     const { size, order, factor, panel, matrix, n } = this;
+    for (let i = 0; i < size; i++) panel[i] = matrix[row * n + order[i]!]!;
+    this.solveLower(panel);
     let pivot = matrix[row * n + row]!;
-    for (let i = 0, start = 0; i < size; start += ++i) {
-      const entry = (matrix[row * n + order[i]!]! - dot(factor, start, panel, i)) / factor[start + i]!;
-      panel[i] = entry;
-      pivot -= entry * entry;
-    }
+    for (let i = 0; i < size; i++) pivot -= panel[i]! ** 2;
     if (!(pivot >= pivotLeast)) return false;
     const start = (size * (size + 1)) / 2;
     factor.set(panel.subarray(0, size), start);
@@ -202,21 +253,4 @@ export class Cholesky {
     factor.set(this.factor);
     this.factor = factor;
   }
-}
-
-// a[start …] · b over n elements; four sums, so that additions don't wait for each other
-function dot(a: Float64Array, start: number, b: Float64Array, n: number): number {
-  let s0 = 0;
-  let s1 = 0;
-  let s2 = 0;
-  let s3 = 0;
-  let k = 0;
-  for (; k + 3 < n; k += 4) {
-    s0 += a[start + k]! * b[k]!;
-    s1 += a[start + k + 1]! * b[k + 1]!;
-    s2 += a[start + k + 2]! * b[k + 2]!;
-    s3 += a[start + k + 3]! * b[k + 3]!;
-  }
-  for (; k < n; k++) s0 += a[start + k]! * b[k]!;
-  return s0 + s1 + (s2 + s3);
 }

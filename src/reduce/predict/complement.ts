@@ -45,7 +45,11 @@ export class Complement implements SupportSystem {
   private readonly outside: Cholesky; // of H, rows C: brought up to date before it is used
   private readonly held: Uint8Array; // [n], 1 for units it has
   private readonly joining: Int32Array;
-  private readonly image: Float64Array; // [n]
+  private readonly given: Float64Array; // [n] by unit, 0 outside S: the last b
+  private readonly image: Float64Array; // [n] H times that
+  private readonly changed: Int32Array;
+  private readonly change: Float64Array; // [n], in the order of those changed
+  private readonly x: Float64Array; // [n] by unit
   private readonly rest: Float64Array; // [n], in the factor's order
 
   constructor(inverse: Float64Array, n: number) {
@@ -56,7 +60,11 @@ export class Complement implements SupportSystem {
     this.outside = new Cholesky(inverse, n);
     this.held = new Uint8Array(n);
     this.joining = new Int32Array(n);
+    this.given = new Float64Array(n);
     this.image = new Float64Array(n);
+    this.changed = new Int32Array(n);
+    this.change = new Float64Array(n);
+    this.x = new Float64Array(n);
     this.rest = new Float64Array(n);
   }
 
@@ -79,22 +87,51 @@ export class Complement implements SupportSystem {
     this.order.copyWithin(k, k + 1, this.size--);
   }
 
-  /** O(n²), and what changed outside since the last time as in {@link Cholesky}. */
+  /** O(n²), less where b is nearly the last one, and what changed outside since then as in {@link Cholesky}. */
   solve(b: Float64Array): void {
-    const { order, size, inverse, n, image, outside, rest } = this;
+    const { order, size, inverse, n, image, outside, rest, x } = this;
     this.holdOutside();
-    image.fill(0);
-    for (let k = 0; k < size; k += 4) addRows(inverse, n, order, k, Math.min(4, size - k), b, 1, image);
+    this.makeImage(b);
+    x.set(image);
     for (let k = 0; k < outside.size; k++) rest[k] = image[outside.order[k]!]!;
     outside.solve(rest);
-    for (let k = 0; k < outside.size; k += 4) {
-      addRows(inverse, n, outside.order, k, Math.min(4, outside.size - k), rest, -1, image);
+    addRows(inverse, n, outside.order, outside.size, rest, -1, x);
+    for (let k = 0; k < size; k++) b[k] = x[order[k]!]!;
+  }
+
+  // from the last one where few values changed: for the same α those of units that joined or left, or whose sign did
+  private makeImage(b: Float64Array): void {
+    const { order, size, inverse, n, inside, given, image, changed, change } = this;
+    let count = 0;
+    for (let unit = 0; unit < n; unit++) {
+      if (inside[unit] === 1 || given[unit] === 0) continue;
+      changed[count] = unit;
+      change[count++] = -given[unit]!;
+      given[unit] = 0;
     }
-    for (let k = 0; k < size; k++) b[k] = image[order[k]!]!;
+    for (let k = 0; k < size; k++) {
+      const unit = order[k]!;
+      if (given[unit] === b[k]) continue;
+      changed[count] = unit;
+      change[count++] = b[k]! - given[unit]!;
+      given[unit] = b[k]!;
+    }
+    if (2 * count < size) {
+      addRows(inverse, n, changed, count, change, 1, image);
+    } else {
+      image.fill(0);
+      addRows(inverse, n, order, size, b, 1, image);
+    }
   }
 
   private holdOutside(): void {
     const { n, inside, outside, held, joining } = this;
+    let leaving = 0;
+    for (let k = 0; k < outside.size; k++) leaving += inside[outside.order[k]!]!;
+    if (2 * leaving > outside.size) {
+      held.fill(0);
+      outside.clear();
+    }
     for (let k = outside.size - 1; k >= 0; k--) {
       const unit = outside.order[k]!;
       if (inside[unit] === 0) continue;
@@ -112,8 +149,21 @@ export class Complement implements SupportSystem {
   }
 }
 
-// to += sign · Σ factors[k] · row of order[k], for up to four k from `first` on
+// to += sign · Σ factors[k] · row of order[k], over the first `count`, four rows at a time
 function addRows(
+  matrix: Float64Array,
+  n: number,
+  order: Int32Array,
+  count: number,
+  factors: Float64Array,
+  sign: number,
+  to: Float64Array,
+): void {
+  for (let k = 0; k < count; k += 4) addFour(matrix, n, order, k, Math.min(4, count - k), factors, sign, to);
+}
+
+// up to four of them from `first` on; apart, so that its loop is compiled as a whole
+function addFour(
   matrix: Float64Array,
   n: number,
   order: Int32Array,
@@ -132,6 +182,6 @@ function addRows(
   const f2 = count > 2 ? sign * factors[first + 2]! : 0;
   const f3 = count > 3 ? sign * factors[first + 3]! : 0;
   for (let j = 0; j < n; j++) {
-    to[j]! += f0 * matrix[r0 + j]! + f1 * matrix[r1 + j]! + f2 * matrix[r2 + j]! + f3 * matrix[r3 + j]!;
+    to[j]! += f0 * matrix[r0 + j]! + f1 * matrix[r1 + j]! + (f2 * matrix[r2 + j]! + f3 * matrix[r3 + j]!);
   }
 }

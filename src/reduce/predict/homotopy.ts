@@ -34,11 +34,11 @@ export function followPath(
   for (let kink = 0; kink < KINKS_PER_UNIT * n + 100; kink++) {
     // per unit that α falls: weights grow by G_SS⁻¹ sign, g by −G times that
     for (let k = 0; k < factor.size; k++) step[k] = sign[factor.order[k]!]!;
-    factor.solve(step);
+    support.solveFor(step);
     direction.fill(0);
     for (let k = 0; k < factor.size; k++) direction[factor.order[k]!] = step[k]!;
     rate.compute(zero, direction);
-    support.work += factor.size * (n + factor.size);
+    support.work += factor.size * n;
     if (support.work > mostWork) return false;
 
     // the first weight to reach 0, or the first |g| to reach α

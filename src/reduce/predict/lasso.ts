@@ -4,6 +4,7 @@
  * Coordinate descent finds the support (Friedman, Hastie, Tibshirani 2010, "Regularization Paths for Generalized
  * Linear Models via Coordinate Descent", §2.2: covariance updates, warm starts), or following the path does where
  * that is less work (homotopy.ts); the support's linear system finishes (support.ts).
+ * differs: sweeps start where the path would be if no unit joined on the way, not at the last α's weights.
  */
 import { Gradient, kktResidual, objectiveOf } from './gradient.ts';
 import { followPath } from './homotopy.ts';
@@ -17,7 +18,7 @@ const STEP_LEAST = 1e-13;
 /** An objective that grows by less has not grown. */
 const OBJECTIVE_ROUNDING = 1e-12;
 /** Sweeps of the first round; doubled after a round whose support was too far off, up to the most. */
-const SWEEPS_FIRST = 6;
+const SWEEPS_FIRST = 3;
 const SWEEPS_MOST = 200;
 /** After so many rounds without success the path is followed from the last α. */
 const FOLLOW_AFTER = 4;
@@ -100,6 +101,7 @@ export class LassoPath {
         return kkt;
       }
     }
+    if (from > alpha && !byPath) this.extrapolate(from - alpha);
     for (let round = 0; round < ROUNDS_MOST; round++) {
       const careful = round >= ROUNDS_FAST;
       if (careful) this.support.release();
@@ -130,6 +132,23 @@ export class LassoPath {
     }
     this.g.compute(this.c, this.weights);
     return this.kkt(alpha);
+  }
+
+  // the path's first line as far as `alpha`, for the support of the last α: where sweeps begin; signs hold
+  private extrapolate(fall: number): void {
+    const { support, weights, direction: step } = this;
+    const { factor, sign } = support;
+    const { order, size } = factor;
+    // a target's begin: nothing to solve, and the complement of nothing is dear
+    if (size === 0) return;
+    for (let k = 0; k < size; k++) step[k] = sign[order[k]!]!;
+    support.solveFor(step);
+    for (let k = 0; k < size; k++) {
+      const j = order[k]!;
+      const w = weights[j]! + fall * step[k]!;
+      weights[j] = w * sign[j]! > 0 ? w : 0;
+    }
+    this.g.compute(this.c, weights);
   }
 
   private kkt(alpha: number): number {

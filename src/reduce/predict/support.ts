@@ -98,8 +98,7 @@ export class Support {
     const { order } = factor;
     for (let pass = careful ? 2 : 0; factor.size > 0; pass++) {
       for (let k = 0; k < factor.size; k++) x[k] = c[order[k]!]! - alpha * sign[order[k]!]!;
-      factor.solve(x);
-      this.work += factor.size * factor.size;
+      this.solveFor(x);
 
       // how far the signs hold
       let step = 1;
@@ -134,8 +133,7 @@ export class Support {
     while (weights[j] !== 0) {
       const { size } = factor;
       for (let k = 0; k < size; k++) x[k] = gram[j * n + order[k]!]!;
-      factor.solve(x);
-      this.work += size * size;
+      this.solveFor(x);
       let slope = alpha * sign[j]! - gradient[j]!;
       for (let k = 0; k < size; k++) slope -= x[k]! * (alpha * sign[order[k]!]! - gradient[order[k]!]!);
 
@@ -174,9 +172,11 @@ export class Support {
   private join(units: Int32Array, count: number): number {
     const { size } = this.factor;
     const dependent = this.factor.append(units, count, PIVOT_LEAST);
-    const work = (count * (size + this.factor.size) ** 2) / 8;
-    this.work += work;
-    if (this.factor === this.direct && this.factor.size > LARGE_SUPPORT * this.n) this.largeWork += work;
+    if (this.factor === this.direct) {
+      const work = (count * (size + this.factor.size) ** 2) / 8;
+      this.work += work;
+      if (this.factor.size > LARGE_SUPPORT * this.n) this.largeWork += work;
+    }
     for (let k = 0; k < this.factor.size; k++) this.held[this.factor.order[k]!] = 1;
     return dependent;
   }
@@ -187,10 +187,18 @@ export class Support {
     return this.join(this.lone, 1) === 0;
   }
 
+  /** Solves the system of the units held for `x`, in place and in the factor's order. */
+  solveFor(x: Float64Array): void {
+    const { factor, n } = this;
+    factor.solve(x);
+    // the complement passes over every row of the inverse
+    this.work += (factor === this.direct ? factor.size : n) ** 2;
+  }
+
   /** Takes out the unit at place `k` of the factor's order. */
   leave(k: number): void {
     this.held[this.factor.order[k]!] = 0;
-    this.work += (this.factor.size - k) ** 2;
+    if (this.factor === this.direct) this.work += (this.factor.size - k) ** 2;
     this.factor.remove(k);
   }
 

@@ -116,4 +116,24 @@ describe('Route', () => {
       expect(pathWork < 100 ? 96 - byPath : byPath).toBeGreaterThan(1);
     }
   });
+
+  it('tries the other way the rarer the more often it was dearer, and as often as ever once it was cheaper', () => {
+    const route = new Route();
+    const triesOf = (targets: number, pathWork: number): number[] => {
+      const tries: number[] = [];
+      for (let target = 0; target < targets; target++) {
+        if (route.byPath) tries.push(target);
+        route.record(route.byPath, route.byPath ? pathWork : 100, 5);
+      }
+      return tries;
+    };
+    const dear = triesOf(800, 1000);
+    const gaps = dear.slice(1).map((target, k) => target - dear[k]!);
+    expect(gaps.length).toBeGreaterThan(2);
+    for (let k = 1; k < gaps.length; k++) expect(gaps[k]! / gaps[k - 1]!).toBeCloseTo(2, 1);
+    // from the next try on the path is the way, but for the tries of sweeps
+    const cheap = triesOf(1600, 10);
+    const first = cheap.findIndex((target, k) => cheap[k + 1] === target + 1);
+    expect(cheap.slice(first).length).toBeGreaterThan(0.9 * (1600 - cheap[first]!));
+  });
 });
