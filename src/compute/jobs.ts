@@ -64,14 +64,14 @@ export interface LoadedRunner {
   inspect: (network: NetworkRequest) => Promise<InspectedNetwork>;
 }
 
-/** Serves the parent process until it goes away. */
-export async function serveJobs(load: () => Promise<LoadedRunner>): Promise<void> {
+/** Serves the parent process until it goes away; after `mostJobs` each job is for a new child. */
+export async function serveJobs(load: () => Promise<LoadedRunner>, mostJobs = Infinity): Promise<void> {
   endWithParent();
   becomeFirstToGo();
   const { version, ...loaded } = await load();
   collectGarbage();
   const idleBytes = residentBytes('self');
-  const runJob = jobRunner(loaded, idleBytes);
+  const runJob = jobRunner(loaded, idleBytes, mostJobs);
   process.on('message', (job: Job | NetworkJob) => {
     void runJob(job)
       .then((done) => (done === null ? { renew: true as const } : { done }))
@@ -96,10 +96,13 @@ async function giveBackGarbage(): Promise<void> {
 export function jobRunner(
   { runner, inspect }: Omit<LoadedRunner, 'version'>,
   idleBytes: number | null,
+  mostJobs = Infinity,
 ): (job: Job | NetworkJob) => Promise<JobDone | InspectedNetwork | null> {
   let latest: { hash: string; plan: Plan } | undefined;
   let kept: string | undefined;
+  let jobs = 0;
   return async (job) => {
+    if (jobs++ >= mostJobs) return null;
     if ('network' in job) {
       kept = '';
       return inspect(job.network);

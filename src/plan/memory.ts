@@ -34,18 +34,25 @@ const LOADED: Readonly<Record<ProviderName, { weight: number; packed: number }>>
 const SMALL_BUFFER = 1024;
 const MIB = 2 ** 20;
 /**
- * What a native task holds whatever its size: garbage of its batches and sessions' own, and what V8 grows by. Measured
- * on the shipped pipeline, whose tasks are small. An isolate's stands among what is reserved.
+ * What a native activation task holds whatever its size: garbage of its batches and sessions' own, and what V8 grows
+ * by. Measured on the shipped pipeline, whose tasks are small. An isolate's stands among what is reserved.
  */
-const NATIVE_BASE = { activation: 80 * MIB, reduction: 16 * MIB };
+const NATIVE_ACTIVATION = 80 * MIB;
 /**
- * Pieces of objects, and arrays made of them, that are not collected yet, per byte read: group after group, or in one go
- * (with what a kernel makes beside). Measured on CaffeNet and ResNet-50, 96 to 4,096 units.
+ * The same of native reductions, and what is not collected yet of pieces of objects, of arrays made of them and of what
+ * a kernel makes beside: bytes per byte read, and at most. Measured on CaffeNet and ResNet-50 (`npm run bench --
+ * projection`), 64 to 4,096 units.
  */
-const GARBAGE = { groups: 0.7, atOnce: 2.5, mostBytes: 96 * MIB };
+const NATIVE_REDUCTION = {
+  groups: { base: 13 * MIB, share: 0.7, most: 96 * MIB },
+  match: { base: 9 * MIB, share: 1.8, most: 64 * MIB },
+  predict: { base: 16 * MIB, share: 3, most: 64 * MIB },
+  cluster: { base: 11 * MIB, share: 1.5, most: 40 * MIB },
+};
 
-function reductionBase(provider: ProviderName, readBytes: number, share: number): number {
-  return provider === 'native' ? NATIVE_BASE.reduction + Math.min(GARBAGE.mostBytes, share * readBytes) : 0;
+function reductionBase(provider: ProviderName, readBytes: number, kind: keyof typeof NATIVE_REDUCTION): number {
+  const { base, share, most } = NATIVE_REDUCTION[kind];
+  return provider === 'native' ? base + Math.min(most, share * readBytes) : 0;
 }
 
 /** The largest of: opening the last model, running a batch, writing the partial. */
@@ -84,7 +91,7 @@ export function activationBytes({ models, data, layers, set, rows, pilot }: Acti
   }
   const busy = loaded + running + inputs + taps + buffers + parts + product;
   const writing = loaded + parts * (isolate ? 2 : 1) + buffers;
-  const base = isolate ? 0 : NATIVE_BASE.activation;
+  const base = isolate ? 0 : NATIVE_ACTIVATION;
   return Math.ceil(base + Math.max(opening, busy, writing));
 }
 
@@ -97,7 +104,7 @@ export function partBytes(units: number, samples: number): number {
 export function mergeBytes(provider: ProviderName, parts: readonly { merged: number; largest: number }[]): number {
   const merged = sum(parts.map((part) => part.merged));
   const largest = sum(parts.map((part) => part.largest));
-  return reductionBase(provider, largest, GARBAGE.groups) + merged * (provider === 'isolate' ? 2 : 1) + largest;
+  return reductionBase(provider, largest, 'groups') + merged * (provider === 'isolate' ? 2 : 1) + largest;
 }
 
 /** A block of correlations. */
@@ -131,15 +138,13 @@ export function correlationBytes({ provider, blocks, rowSamples, readBytes, held
   // sums of two parts and of one group; then, block after block, r in their place; in an isolate the object too
   const adding = 3 * sums + rows;
   const making = provider === 'isolate' ? 2 * made : made + (heldOut ? 0 : sums);
-  return reductionBase(provider, readBytes, GARBAGE.groups) + Math.max(adding, making);
+  return reductionBase(provider, readBytes, 'groups') + Math.max(adding, making);
 }
 
 /** Matching of p × q units. */
 export function matchBytes(provider: ProviderName, p: number, q: number): number {
   const between = 8 * p * q;
-  return (
-    reductionBase(provider, between, GARBAGE.atOnce) + between * (p > q ? 2 : 1) + 780 * Math.min(p, q) + 100 * (p + q)
-  );
+  return reductionBase(provider, between, 'match') + between * (p > q ? 2 : 1) + 780 * Math.min(p, q) + 100 * (p + q);
 }
 
 /** Units above which weights are written as compressed rows (reduce/objects.ts). */
@@ -160,7 +165,7 @@ export function predictBytes(
   // the Gram matrix, and between networks whole blocks, of which the targets are taken; its inverse where that pays
   const read = 2 * grams;
   const inverse = 12 * sources * Math.min(sources, 512);
-  return reductionBase(provider, read, GARBAGE.atOnce) + grams + cross + inverse + Math.max(weights, written);
+  return reductionBase(provider, read, 'predict') + grams + cross + inverse + Math.max(weights, written);
 }
 
 /** Joining parts of a prediction: all weights that aren't 0, and in full where they are written so. */
@@ -170,12 +175,12 @@ export function joinBytes(
 ): number {
   const weights = 36 * alphas * chosen * Math.min(sources, MOST_NONZERO);
   const written = Math.max(sources, targets) > DENSE_UNITS ? weights / 3 : 8 * alphas * targets * sources;
-  return reductionBase(provider, weights, GARBAGE.groups) + weights + written * (provider === 'isolate' ? 2 : 1);
+  return reductionBase(provider, weights, 'groups') + weights + written * (provider === 'isolate' ? 2 : 1);
 }
 
 /** Clustering of n joint units into k: an upper bound, the graph in which everything is connected. */
 export function clusterBytes(provider: ProviderName, n: number, k: number): number {
-  return reductionBase(provider, 12 * n * n, GARBAGE.groups) + 6 * n * n + 64 * n * (k + 10);
+  return reductionBase(provider, 12 * n * n, 'cluster') + 6 * n * n + 64 * n * (k + 10);
 }
 
 function sum(values: readonly number[]): number {

@@ -20,6 +20,7 @@ import { lasso } from './rows/lasso.ts';
 import { match } from './rows/match.ts';
 import { memory } from './rows/memory.ts';
 import { overheadIsolate, overheadNative } from './rows/overhead.ts';
+import { projection } from './rows/projection.ts';
 import { scaling } from './rows/scaling.ts';
 import type { Point } from './rows/scaling.ts';
 import { service } from './rows/service.ts';
@@ -36,6 +37,7 @@ const ROWS = [
   cluster,
   tiny,
   memory,
+  projection,
   scaling,
   service,
 ];

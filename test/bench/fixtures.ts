@@ -14,6 +14,8 @@ const SHAPES = {
   fashion: 'fashion-60000.yaml',
   caffenet: 'caffenet.yaml',
   'caffenet-conv': 'caffenet-conv.yaml',
+  resnet50: 'resnet50.yaml',
+  vit_b_16: 'vit_b_16.yaml',
   wide: 'wide1024.yaml',
 } as const;
 /** Exit code of the peer without its libraries. */

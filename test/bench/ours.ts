@@ -10,6 +10,8 @@ import type { Ran } from './measure.ts';
 export const ROOT = resolve(import.meta.dirname, '../..');
 /** Inside `dist`, so that packages are found from it. */
 export const BUILT = join(ROOT, 'dist/bench');
+/** The same with a new child process for each task. */
+export const BUILT_FRESH = join(BUILT, 'fresh');
 
 export type Provider = 'native' | 'isolate';
 
@@ -19,6 +21,7 @@ export interface ComputedTask {
   kind: string;
   seconds: number;
   computeSeconds?: number | null;
+  projectedBytes: number;
   peakBytes: number | null;
 }
 
@@ -35,14 +38,13 @@ export async function buildBench(): Promise<void> {
   await buildInto(BUILT);
   const shared = { absWorkingDir: ROOT, bundle: true, format: 'esm', target: 'node22', logLevel: 'warning' } as const;
   const define = { CODE_HASHES: readFileSync(join(BUILT, 'code-hashes.json'), 'utf8') };
-  await build({
-    ...shared,
-    entryPoints: ['test/bench/inside/main.ts'],
-    outfile: join(BUILT, 'inside.js'),
-    platform: 'node',
-    packages: 'external',
-    define,
-  });
+  await buildInto(BUILT_FRESH);
+  const programs = [
+    ['test/bench/inside/main.ts', join(BUILT, 'inside.js')],
+    ['test/bench/inside/freshChild.ts', join(BUILT_FRESH, 'child.js')],
+  ] as const;
+  for (const [entry, outfile] of programs)
+    await build({ ...shared, entryPoints: [entry], outfile, platform: 'node', packages: 'external', define });
   await build({
     ...shared,
     entryPoints: ['test/bench/inside/worker.ts'],
@@ -56,14 +58,23 @@ export async function buildBench(): Promise<void> {
   });
 }
 
-/** `convergent run` of a pipeline from nothing: a new state folder, a new process. `keep`: where its output stays. */
-export async function runOurs(file: string, provider: Provider, scratch: string, keep?: string): Promise<OurRun> {
+/**
+ * `convergent run` of a pipeline from nothing: a new state folder, a new process. `keep`: where its output stays;
+ * `built`: the folder of the product.
+ */
+export async function runOurs(
+  file: string,
+  provider: Provider,
+  scratch: string,
+  keep?: string,
+  built = BUILT,
+): Promise<OurRun> {
   mkdirSync(scratch, { recursive: true });
   const folder = mkdtempSync(join(scratch, 'run-'));
   try {
     const out = keep ?? join(folder, 'out');
     const args = ['run', file, '--compute', provider, '--fresh', '--json', '--state', join(folder, 'state')];
-    const ran = await run(process.execPath, [join(BUILT, 'cli.js'), ...args, '--out', out]);
+    const ran = await run(process.execPath, [join(built, 'cli.js'), ...args, '--out', out]);
     const document = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as {
       seconds: Record<string, number>;
       tasks: OurRun['tasks'];
