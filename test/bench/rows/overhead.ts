@@ -32,7 +32,7 @@ function overhead(provider: Provider): Row {
 async function measure(context: RowContext, provider: Provider): Promise<Outcome> {
   const native = provider === 'native';
   const rows = context.quick ? 6 : native ? 50 : 12;
-  const rounds = context.quick ? 1 : native ? 5 : 3;
+  const rounds = context.quick ? 1 : native ? 5 : 9;
   const { sets, parts } = await readCaffenet(context, provider, rows, rounds, Object.keys(PARTS));
   const ratio = (of: typeof wall, part: string): number => medianRatio(of(parts[part]!), of(parts.bare!));
   const what = `${native ? 'activations + moments' : 'isolate: activations + moments'} ÷ bare ${SETUP[provider].runtime} forward, CaffeNet conv1–5 pair`;
