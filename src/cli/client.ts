@@ -19,8 +19,6 @@ const POLL_MS = 150;
 const REPORT_POLL_MS = 50;
 const MOST_POLL_MS = 2_000;
 
-/** Pieces that a file is sent in. */
-const READ_BYTES = 2 ** 20;
 /** Inputs that are sent together. */
 const FILES_AT_ONCE = 8;
 /** Files of a result that are fetched with one request: as many as these bytes hold, or one that is larger. */
@@ -43,11 +41,7 @@ export async function storeInputs(engine: Engine, { plan, modelPaths, probe, ext
   };
   const putFile = async (path: string, sha256: string, sizeBytes: number): Promise<void> => {
     if (!(await absent(sha256, sizeBytes))) return;
-    await put(
-      `/inputs/${sha256}`,
-      Readable.toWeb(createReadStream(path, { highWaterMark: READ_BYTES })) as ReadableStream,
-      sizeBytes,
-    );
+    await put(`/inputs/${sha256}`, Readable.toWeb(createReadStream(path)) as ReadableStream, sizeBytes);
   };
   const data = { path: probe.path, ...plan.data, chunkHashes: probe.chunkHashes };
   const sending = [
