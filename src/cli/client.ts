@@ -6,10 +6,12 @@ import { PipelineError } from '../errors.ts';
 import { sha256Hex } from '../numeric/hash.ts';
 import type { Plan } from '../plan/plan.ts';
 import type { FileEntry, RunStatus } from '../runtime/protocol.ts';
-import type { Engine, EngineRequest } from './engine.ts';
+import type { Engine } from './engine.ts';
+import type { ComputeServer } from '../compute/server.ts';
 import type { Prepared } from './prepare.ts';
 import type { ProgressDisplay } from './progress.ts';
 import { plannedKinds } from '../runtime/eta.ts';
+import { NATIVE_WHOLE_DATA_BYTES } from '../runtime/limits.ts';
 
 /**
  * Between two looks at a run: soon at first and when all tasks are done, seldom in a long one, since each look leaves
@@ -56,6 +58,23 @@ export async function storeInputs(engine: Engine, { plan, modelPaths, probe, ext
   ];
   for (let at = 0; at < sending.length; at += FILES_AT_ONCE)
     await Promise.all(sending.slice(at, at + FILES_AT_ONCE).map((send) => send()));
+}
+
+/**
+ * Gives the compute server of this process the files that its tasks will ask the Worker for: the way through the bucket
+ * is the longer one. What it doesn't take here it is given when it asks.
+ */
+export async function keepInputs(
+  compute: ComputeServer,
+  { plan, modelPaths, probe, external }: Prepared,
+): Promise<void> {
+  const networks = [...new Set(plan.sets.flatMap((set) => (set.provider === 'native' ? set.networks : [])))];
+  const models = networks.map((index) => ({ sha256: plan.networks[index]!.modelSha256, path: modelPaths[index]! }));
+  const needed = new Set(networks.flatMap((index) => plan.networks[index]!.externalData.map(({ sha256 }) => sha256)));
+  const outside = external.filter(({ sha256 }) => needed.has(sha256));
+  const data = networks.length > 0 && plan.data.sizeBytes <= NATIVE_WHOLE_DATA_BYTES;
+  const wanted = [...models, ...outside, ...(data ? [{ sha256: plan.data.sha256, path: probe.path }] : [])];
+  for (const { sha256, path } of wanted) await compute.keep(sha256, path).catch(() => undefined);
 }
 
 /** Follows an attempt to its end; `soFar` learns of tasks as they finish. */
@@ -121,12 +140,10 @@ export async function writeResults(
 
 /** Reads files of a result from the local engine, several small ones with one request. */
 export function resultReader(engine: Engine, planHash: string): (batch: readonly FileEntry[]) => Promise<Uint8Array[]> {
-  const bytesOf = async (path: string, init?: EngineRequest): Promise<Uint8Array> =>
-    new Uint8Array(await (await engine.fetch(`/results/${planHash}/${path}`, init)).arrayBuffer());
   return async (batch) => {
-    if (batch.length === 1) return [await bytesOf(encodedPath(batch[0]!.path))];
     const body = JSON.stringify(batch.map(({ path }) => path));
-    const together = await bytesOf('together', { method: 'POST', body });
+    const answer = await engine.fetch(`/results/${planHash}/together`, { method: 'POST', body });
+    const together = new Uint8Array(await answer.arrayBuffer());
     let at = 0;
     return batch.map(({ bytes }) => together.subarray(at, (at += bytes)));
   };

@@ -10,7 +10,7 @@ import type { GateOutcome } from '../gate/gate.ts';
 import { describePlan } from '../plan/describe.ts';
 import type { ProviderName } from '../plan/providers.ts';
 import type { FileEntry, TaskRecord } from '../runtime/protocol.ts';
-import { follow, resultReader, storeInputs, writeResults } from './client.ts';
+import { follow, keepInputs, resultReader, storeInputs, writeResults } from './client.ts';
 import type { RunSoFar } from './client.ts';
 import {
   COMPUTE_DETAIL,
@@ -153,7 +153,10 @@ export async function runPipeline(
       method: 'POST',
       body: JSON.stringify(plan),
     });
-    await timed(seconds, 'store', () => storeInputs(worker, prepared));
+    const server = await native;
+    await timed(seconds, 'store', () =>
+      Promise.all([storeInputs(worker, prepared), server && keepInputs(server, prepared)]),
+    );
     if (options.fresh) await worker.fetch(`/plans/${planHash}/objects`, { method: 'DELETE' });
     signal.throwIfAborted();
 

@@ -2,7 +2,8 @@
  * The compute server as a whole: pool, cache and HTTP, started and ended together. The command line starts it in its
  * own process, the container through `main.ts`; both get the same server.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { createReadStream, mkdirSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -23,6 +24,8 @@ export const DEFAULT_TASK_SECONDS = 3600;
 const DEFAULT_WAITING = 256;
 /** Connections beyond those that work or wait: health checks, files. */
 const MORE_CONNECTIONS = 256;
+/** Bytes of a file that are read at a time. */
+const READ_BYTES = 2 ** 20;
 /** Answers on their way when the last task is done. */
 const LAST_ANSWERS_MS = 10_000;
 
@@ -61,6 +64,11 @@ export interface ComputeServer extends Pick<Pool, 'inspect'> {
   runtime: string;
   /** Most child processes. */
   children: number;
+  /**
+   * Takes a file of this machine into the cache, as if it had been sent.
+   * @throws PipelineError as the cache says; what the file's reader throws
+   */
+  keep(sha256: string, path: string): Promise<void>;
   /** Takes no more work, lets running tasks end for `graceMs` (default: a task's time), ends all children. */
   close(graceMs?: number): Promise<void>;
 }
@@ -138,6 +146,11 @@ export async function startCompute(options: ComputeOptions): Promise<ComputeServ
     runtime,
     children,
     inspect: pool.inspect,
+    async keep(sha256, path) {
+      if (cache.has(sha256)) return;
+      const { size } = await stat(path);
+      await cache.put(sha256, size, createReadStream(path, { highWaterMark: READ_BYTES }));
+    },
     async close(graceMs = taskSeconds * 1000) {
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());

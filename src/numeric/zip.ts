@@ -12,7 +12,7 @@ export const ZIP_MOST_FILES = 0xfffe;
 export const ZIP_MOST_BYTES = 0xfffffffe;
 
 /** Bytes at the end that are read for the directory, of a shorter archive all. */
-export const ZIP_TAIL_BYTES = 65_536;
+const TAIL_BYTES = 65_536;
 
 const LOCAL_BYTES = 30;
 const ENTRY_BYTES = 46;
@@ -105,7 +105,7 @@ export async function readZipDirectory(source: RangeSource, fail: (found: string
   const { size } = source;
   const noEnd = (): Error => fail(`${size} bytes without a zip's end`);
   if (size < END_BYTES) throw noEnd();
-  const tailStart = Math.max(0, size - ZIP_TAIL_BYTES);
+  const tailStart = Math.max(0, size - TAIL_BYTES);
   const tail = await readRange(source, tailStart, size);
   const end = viewOf(tail.subarray(tail.length - END_BYTES));
   if (end.getUint32(0, true) !== END || end.getUint16(20, true) !== 0) throw noEnd();

@@ -17,9 +17,10 @@ export interface Amounts extends Work {
   writes: number;
 }
 
-/** As runtime/limits.ts cuts files and pieces of requests; a test holds them together. */
+/** As runtime/limits.ts cuts files and pieces of requests, and what of an object comes with its size; a test holds them together. */
 export const CHUNK_BYTES = 65_536;
 export const PIECE_BYTES = 4 * 2 ** 20;
+export const TAIL_BYTES = 2 ** 20;
 const HASH_BYTES = 32;
 
 const NOTHING: Amounts = {
@@ -60,10 +61,12 @@ export function reportAmounts(plan: Plan, pair: number, layer: number): Amounts 
   const weights = predict === false ? 0 : weightBytes(p, q, predict.targets, alphas);
   const weightsBack = predict === false ? 0 : weightBytes(q, p, predict.targets, alphas);
   const bytes = 8 * (p * p + p * q + q * q) + weights + weightsBack;
-  // between, within and statistics; then the files of contract.md, and the summary
-  const files = 7 + (match ? 3 : 0) + (predict === false ? 0 : 4 + 2 * alphas) + (cluster === false ? 0 : 2) + 1;
-  const reads = 2 * files + Math.ceil(bytes / PIECE_BYTES);
-  return { ...NOTHING, readBytes: bytes, madeBytes: 0, reads, writes: files };
+  const objects = 1 + (match ? 1 : 0) + (predict === false ? 0 : 2) + (cluster === false ? 0 : 1);
+  // small objects come at once, of larger ones every matrix by itself, and once more for its file
+  const matrices = 3 + 2 * alphas;
+  const reads = objects + (bytes > TAIL_BYTES ? 2 * matrices : 0) + Math.ceil(bytes / PIECE_BYTES);
+  // files share objects; and the summary
+  return { ...NOTHING, readBytes: bytes, madeBytes: 0, reads, writes: Math.ceil(bytes / PIECE_BYTES) + 1 };
 }
 
 /** Bytes of an ONNX file and the data beside it, of each network of a set. */

@@ -22,6 +22,9 @@ import type { Warning } from './warnings.ts';
 
 export type { OutputFile, WrittenFile } from './files.ts';
 
+/** The summary of a result, among its files. */
+export const RESULTS_FILE = 'results.json';
+
 /** What the end of the report needs of one pair at one layer; plain JSON data. */
 export interface LayerSummary {
   pair: number;
@@ -96,7 +99,7 @@ export async function reportRun(
   const page = await pageBytes({ plan, results, warnings, drawings, costs }, assets);
   return {
     files: [
-      { path: 'results.json', bytes: json },
+      { path: RESULTS_FILE, bytes: json },
       { path: 'report.html', bytes: page },
     ],
     digest,

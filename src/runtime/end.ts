@@ -5,7 +5,6 @@ import { fromUnknown } from '../errors.ts';
 import type { ErrorRecord } from '../errors.ts';
 import { evaluateGate } from '../gate/gate.ts';
 import type { GateOutcome } from '../gate/gate.ts';
-import type { Results } from '../report/results.ts';
 import type { RunRecord } from '../service/documents.ts';
 import { progressOf } from './consumer.ts';
 import type { Env, RunParameters } from './env.ts';
@@ -15,15 +14,15 @@ import { sendNotice } from './notify.ts';
 import { readRevision } from './pipelines.ts';
 import type { RunOutcome } from './protocol.ts';
 import { registryOf } from './registry.ts';
-import { resultPrefix } from './results.ts';
+import { readResults } from './results.ts';
 
 /** What the gate says of a plan's results; null where the pipeline has none. */
 export async function runGate(env: Env, parameters: RunParameters, planHash: string): Promise<GateOutcome | null> {
   const rules = await gateRules(env, parameters);
   if (rules.length === 0) return null;
   const passed = await registryOf(env).getPassed(parameters.pipeline);
-  const previous = passed && (await resultsOf(env, passed.plan));
-  return evaluateGate(rules, (await resultsOf(env, planHash))!, previous);
+  const previous = passed && (await readResults(env.BUCKET, passed.plan));
+  return evaluateGate(rules, (await readResults(env.BUCKET, planHash))!, previous);
 }
 
 /** Writes the end of an attempt down, unless nobody wants it any more; gives the run as it is then. */
@@ -39,7 +38,7 @@ export async function endRun(env: Env, parameters: RunParameters, outcome: RunOu
     return record;
   }
   const { digest, gate, plan } = outcome;
-  const results = await resultsOf(env, plan);
+  const results = await readResults(env.BUCKET, plan);
   const figures = (results?.pairs ?? []).flatMap(({ a, b, layers }) =>
     layers.map(({ layer, match }) => ({ pair: `${a}-${b}`, layer, mean_r: match?.mean_r ?? null })),
   );
@@ -102,11 +101,6 @@ export async function tellHow(
 
 async function gateRules(env: Env, { source }: RunParameters): Promise<GateRule[]> {
   return 'plan' in source ? source.gate : (await readRevision(env, source.revision)).service.gate;
-}
-
-async function resultsOf(env: Env, planHash: string): Promise<Results | null> {
-  const object = await env.BUCKET.get(`${resultPrefix(planHash)}results.json`);
-  return object && (await object.json<Results>());
 }
 
 function nameOf(notice: Notice): string {

@@ -28,6 +28,8 @@ export const NATIVE_TASKS_AT_ONCE = 4;
 export const NATIVE_PIECE_BYTES = 4 * 2 ** 20;
 /** How often a notice is tried, and from what delay on, doubling: about two minutes in all. */
 export const NOTICE_RETRIES = { limit: 6, delay: '2 seconds', backoff: 'exponential' } as const;
+/** Last bytes of an object that are read with its size: all of a small one, since a request costs more than its bytes. */
+export const TAIL_BYTES = 2 ** 20;
 /** Bytes of every part of an upload but the last (R2: equal parts of at least 5 MiB, at most 10,000). */
 export const UPLOAD_PART_BYTES = 16 * 2 ** 20;
 /** Bytes of an upload that may come whole (Workers take bodies of 100 MB on every plan). */

@@ -32,6 +32,8 @@ export class RunProgress extends DurableObject<Env> {
     state.storage.sql.exec(
       'CREATE TABLE IF NOT EXISTS tasks (task INTEGER PRIMARY KEY, state TEXT NOT NULL, kind TEXT, seconds REAL, record TEXT)',
     );
+    // asked after each task, of which a run may have a hundred thousand
+    state.storage.sql.exec('CREATE INDEX IF NOT EXISTS states ON tasks (state)');
   }
 
   /** The events of the run as server-sent events, those after `Last-Event-ID` first. */
@@ -143,9 +145,9 @@ export class RunProgress extends DurableObject<Env> {
         task,
       );
     }
-    const open = this.#count('open');
-    this.#tellTasks(open === 0);
-    if (open === 0 || this.#lookIsDue()) await this.#wake();
+    const last = !this.#any('open');
+    this.#tellTasks(last);
+    if (last || this.#lookIsDue()) await this.#wake();
   }
 
   /** A task found an input missing or damaged: it is neither done nor failed, unless this never ends. */
@@ -155,7 +157,7 @@ export class RunProgress extends DurableObject<Env> {
     this.#setFact(`lost ${task}`, times);
     if (times > MOST_LOOKS) return this.fail(attempt, error);
     this.#setState(task, 'lost');
-    if (this.#count('open') === 0) await this.#wake();
+    if (!this.#any('open')) await this.#wake();
   }
 
   /** A task failed and will be tried again; the reason is kept for the dead-letter consumer. */
@@ -184,6 +186,15 @@ export class RunProgress extends DurableObject<Env> {
     await this.#wake();
   }
 
+  /** Which tasks ended well, where messages are under way and none lost its inputs; null: the bucket has to be asked. */
+  doneSoFar(attempt: number): number[] | null {
+    if (this.#fact('attempt') !== attempt || !this.#any('open') || this.#any('lost')) return null;
+    return this.ctx.storage.sql
+      .exec<{ task: number }>("SELECT task FROM tasks WHERE state = 'done'")
+      .toArray()
+      .map((row) => row.task);
+  }
+
   summary(): ProgressSummary {
     const computed = this.ctx.storage.sql
       .exec<{ kind: TaskKind; tasks: number; seconds: number }>(
@@ -194,7 +205,9 @@ export class RunProgress extends DurableObject<Env> {
       attempt: this.#fact('attempt') ?? 0,
       total: this.#fact('total') ?? 0,
       reused: this.#fact('reused') ?? null,
-      done: this.#count('done'),
+      done: this.ctx.storage.sql
+        .exec<{ tasks: number }>("SELECT count(*) AS tasks FROM tasks WHERE state = 'done'")
+        .one().tasks,
       computed,
       failure: this.#fact<ErrorRecord>('failure') ?? null,
     };
@@ -243,10 +256,8 @@ export class RunProgress extends DurableObject<Env> {
     );
   }
 
-  #count(state: 'open' | 'done'): number {
-    return this.ctx.storage.sql
-      .exec<{ tasks: number }>('SELECT count(*) AS tasks FROM tasks WHERE state = ?', state)
-      .one().tasks;
+  #any(state: 'open' | 'lost'): boolean {
+    return this.ctx.storage.sql.exec('SELECT 1 FROM tasks WHERE state = ? LIMIT 1', state).toArray().length > 0;
   }
 
   // an event says "look again"; a workflow that has ended or sleeps cannot be told, and need not be

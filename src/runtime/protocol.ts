@@ -35,8 +35,7 @@ export interface ProgressSummary {
 }
 
 /** How an attempt ended; an error is an outcome, so that nobody retries what cannot help. */
-export type RunOutcome =
-  { result: string; digest: string; plan: string; gate: GateOutcome | null } | { error: ErrorRecord };
+export type RunOutcome = { digest: string; plan: string; gate: GateOutcome | null } | { error: ErrorRecord };
 
 /** A run as its starter sees it. */
 export interface RunStatus {

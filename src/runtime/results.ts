@@ -1,8 +1,10 @@
 /**
- * Report files into the bucket, below `report/<plan hash>/`. Written anew by every attempt from the
- * verified reductions, so that nothing stale or damaged is ever handed out.
+ * Report files into the bucket, below `report/<plan hash>/`: small ones together in an object, since requests cost more
+ * than bytes; and out of it again. Written anew by every attempt from the verified reductions, so that nothing stale or
+ * damaged is ever handed out.
  */
 import { blockName } from '../accumulate/moments.ts';
+import { PipelineError } from '../errors.ts';
 import { sha256Hex, toHex } from '../numeric/hash.ts';
 import { openNpz } from '../numeric/npz.ts';
 import type { NpzObject } from '../numeric/npz.ts';
@@ -26,26 +28,75 @@ import pageStyle from '../report/page/page.css';
 import type { RunCosts } from '../report/costs.ts';
 import type { OutputFile, StoredFile } from '../report/files.ts';
 import type { LayerSummary, WrittenFile } from '../report/report.ts';
-import { reportLayer, reportRun } from '../report/report.ts';
+import { reportLayer, reportRun, RESULTS_FILE } from '../report/report.ts';
+import type { Results } from '../report/results.ts';
 import type { FileEntry } from './protocol.ts';
 import { inParallel } from './requests.ts';
 import { objectSource } from './store.ts';
 
 declare const CONVERGENT_VERSION: string;
 
-/** Bytes of files that are written at the same time: an isolate has room for few. */
+/** Bytes of files that are held and written together: an isolate has room for few. A larger file has its own object. */
 const TOGETHER_BYTES = 4 * 2 ** 20;
+
+/** A file of a result in the bucket: `bytes` from `offset` on in an object that others may share. */
+export interface PlacedFile extends FileEntry {
+  object: string;
+  offset: number;
+}
+
+/** All files of a result. */
+export interface Manifest {
+  digest: string;
+  files: PlacedFile[];
+}
 
 /** What one pair and layer wrote; small enough for a step's result. */
 export interface LayerManifest {
-  files: FileEntry[];
+  files: PlacedFile[];
   /** Key of the layer's summary in the bucket. */
   summary: string;
 }
 
-export const resultPrefix = (planHash: string): string => `report/${planHash}/`;
-/** Key of the list of all files of a result. */
-export const manifestKey = (planHash: string): string => `report/${planHash}.files.json`;
+/** Key of the summary of one pair at one layer, which is there before the result is. */
+export const summaryKey = (planHash: string, pair: number, layer: number): string =>
+  `report/${planHash}.${pair}.${layer}.json`;
+const manifestKey = (planHash: string): string => `report/${planHash}.files.json`;
+
+/** The files of a plan's result; null: there is none. */
+export async function readManifest(bucket: R2Bucket, planHash: string): Promise<Manifest | null> {
+  const list = await bucket.get(manifestKey(planHash));
+  return list && (await list.json<Manifest>());
+}
+
+/** Bytes of a file of a result, from `offset` in it on; all of it without a range. @throws PipelineError `object-missing` */
+export async function openFile(
+  bucket: R2Bucket,
+  { path, object, offset, bytes }: PlacedFile,
+  range: { offset: number; length: number } = { offset: 0, length: bytes },
+): Promise<R2ObjectBody> {
+  const found = await bucket.get(object, { range: { offset: offset + range.offset, length: range.length } });
+  if (!found) throw new PipelineError('object-missing', `expected ${path} in the bucket; found nothing`);
+  return found;
+}
+
+/** What results.json of a plan says; null where there is none. */
+export async function readResults(bucket: R2Bucket, planHash: string): Promise<Results | null> {
+  const file = (await readManifest(bucket, planHash))?.files.find(({ path }) => path === RESULTS_FILE);
+  return file ? (await openFile(bucket, file)).json<Results>() : null;
+}
+
+/** Several files of a result, one after another; those that follow each other in an object are read at once. */
+export async function filesTogether(bucket: R2Bucket, files: readonly PlacedFile[]): Promise<Blob> {
+  const runs: PlacedFile[] = [];
+  for (const file of files) {
+    const last = runs.at(-1);
+    if (last?.object === file.object && last.offset + last.bytes === file.offset)
+      runs[runs.length - 1] = { ...last, bytes: last.bytes + file.bytes };
+    else runs.push(file);
+  }
+  return new Blob(await inParallel(runs, async (run) => (await openFile(bucket, run)).arrayBuffer()));
+}
 
 /** Writes the files of one pair at one layer: tables made here, matrices copied out of the objects that hold them. */
 export async function writeLayerReport(
@@ -103,60 +154,71 @@ export async function writeLayerReport(
     clustering: await read(index('cluster'), clusteringFrom),
     tasks,
   });
-  const summaryKey = `report/${planHash}.${pair}.${layer}.json`;
-  await bucket.put(summaryKey, JSON.stringify(summary));
-  const entries: FileEntry[] = [];
-  let together: OutputFile[] = [];
-  let bytes = 0;
+  const key = summaryKey(planHash, pair, layer);
+  await bucket.put(key, JSON.stringify(summary));
+  const prefix = `report/${planHash}/${pair}.${layer}.`;
+  const placed: PlacedFile[] = [];
+  let [written, together, bytes]: [number, OutputFile[], number] = [0, [], 0];
   const store = async (): Promise<void> => {
-    const stored = await inParallel(together, async (file) =>
-      'bytes' in file
-        ? putFile(bucket, planHash, file)
-        : copyMember(bucket, planHash, await open(file.member.task), file),
-    );
-    entries.push(...stored);
+    const contents = await inParallel(together, async (file) => ({
+      path: file.path,
+      bytes: 'bytes' in file ? file.bytes : await memberBytes(await open(file.member.task), file),
+    }));
+    placed.push(...(await putTogether(bucket, `${prefix}${written++}`, contents)));
     [together, bytes] = [[], 0];
   };
-  // small files a few at a time, large ones alone
   for (const file of files) {
     const own = 'bytes' in file ? file.bytes.length : sizeOf(await open(file.member.task), file);
+    if (!('bytes' in file) && own > TOGETHER_BYTES) {
+      placed.push(await copyMember(bucket, `${prefix}${written++}`, await open(file.member.task), file));
+      continue;
+    }
     if (bytes + own > TOGETHER_BYTES) await store();
     together.push(file);
     bytes += own;
   }
-  await store();
-  return { files: entries, summary: summaryKey };
+  if (together.length > 0) await store();
+  return { files: placed, summary: key };
 }
 
-/** Writes results.json, the page, and the list of all files; gives the list's key and the digest. */
+/** Writes results.json, the page, and the list of all files; gives the digest. */
 export async function writeRunReport(
   bucket: R2Bucket,
   planHash: string,
   plan: Plan,
   manifests: readonly LayerManifest[],
   costs: RunCosts | null,
-): Promise<{ result: string; digest: string }> {
+): Promise<string> {
   const summaries = await inParallel(manifests, async ({ summary }) =>
     (await bucket.get(summary))!.json<LayerSummary>(),
   );
-  const written = manifests.flatMap((manifest) => manifest.files);
+  const ofLayers = manifests.flatMap((manifest) => manifest.files);
   const { files, digest } = await reportRun(
     plan,
     CONVERGENT_VERSION,
     summaries,
-    written,
+    ofLayers,
     { script: pageScript, style: pageStyle },
     costs,
   );
-  const all = [...written, ...(await inParallel(files, (file) => putFile(bucket, planHash, file)))];
-  const key = manifestKey(planHash);
-  await bucket.put(key, JSON.stringify({ digest, files: all }));
-  return { result: key, digest };
+  const own = await putTogether(bucket, `report/${planHash}/run`, files);
+  const manifest: Manifest = { digest, files: [...ofLayers, ...own] };
+  await bucket.put(manifestKey(planHash), JSON.stringify(manifest));
+  return digest;
 }
 
-async function putFile(bucket: R2Bucket, planHash: string, { path, bytes }: WrittenFile): Promise<FileEntry> {
-  await bucket.put(resultPrefix(planHash) + path, bytes);
-  return { path, sha256: await sha256Hex(bytes), bytes: bytes.length };
+// one object of all files, in order
+async function putTogether(bucket: R2Bucket, object: string, files: readonly WrittenFile[]): Promise<PlacedFile[]> {
+  const whole = new Uint8Array(files.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  const placed: PlacedFile[] = [];
+  let offset = 0;
+  for (const { path, bytes } of files) {
+    whole.set(bytes, offset);
+    placed.push({ path, sha256: await sha256Hex(bytes), bytes: bytes.length, object, offset });
+    offset += bytes.length;
+  }
+  await bucket.put(object, whole);
+  return placed;
 }
 
 function sizeOf(object: NpzObject, { member }: StoredFile): number {
@@ -164,13 +226,24 @@ function sizeOf(object: NpzObject, { member }: StoredFile): number {
   return end - start;
 }
 
+async function memberBytes(object: NpzObject, { member }: StoredFile): Promise<Uint8Array> {
+  const { start, end } = object.range(member.name);
+  const bytes = new Uint8Array(end - start);
+  let at = 0;
+  for await (const chunk of object.bytes(member.name)) {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  }
+  return member.part === 'npy' ? bytes : bytes.subarray(await object.payloadOffset(member.name));
+}
+
 // a member out of its object, in pieces: nobody holds the whole
 async function copyMember(
   bucket: R2Bucket,
-  planHash: string,
+  key: string,
   object: NpzObject,
   { path, member }: StoredFile,
-): Promise<FileEntry> {
+): Promise<PlacedFile> {
   const { start, end } = object.range(member.name);
   const skip = member.part === 'npy' ? 0 : await object.payloadOffset(member.name);
   const length = end - start - skip;
@@ -196,12 +269,12 @@ async function copyMember(
   });
   await Promise.all([
     copying,
-    bucket.put(resultPrefix(planHash) + path, readable).catch(async (error: unknown) => {
+    bucket.put(key, readable).catch(async (error: unknown) => {
       await copying;
       throw error;
     }),
   ]);
-  return { path, sha256: toHex(new Uint8Array(await digest.digest)), bytes: length };
+  return { path, sha256: toHex(new Uint8Array(await digest.digest)), bytes: length, object: key, offset: 0 };
 }
 
 function isFor(

@@ -8,12 +8,11 @@ import { canonicalJson, sha256Hex, toHex } from '../numeric/hash.ts';
 import { openNpz } from '../numeric/npz.ts';
 import { bufferSource } from '../numeric/range.ts';
 import type { RangeSource } from '../numeric/range.ts';
-import { ZIP_TAIL_BYTES } from '../numeric/zip.ts';
 import type { RowRange } from '../plan/groups.ts';
 import { objectKey } from '../plan/plan.ts';
 import type { Plan, PlannedData, Task } from '../plan/plan.ts';
 import { bytesOfRow } from '../plan/work.ts';
-import { CHUNK_BYTES } from './limits.ts';
+import { CHUNK_BYTES, TAIL_BYTES } from './limits.ts';
 
 export const planObjectKey = (hash: string): string => `plan/${hash}.json`;
 export const inputKey = (sha256: string): string => `inputs/${sha256}`;
@@ -125,9 +124,10 @@ export function verifiedSource(bucket: R2Bucket, file: StoredFile): RangeSource 
   };
 }
 
-// any object of the bucket, as it is; its last bytes, which readers of an .npz begin with, come with its size
+// any object of the bucket, as it is; its last bytes, which readers of an .npz begin with, come with its size: of most
+// objects of reductions that is all
 async function rangeSource(bucket: R2Bucket, key: string): Promise<RangeSource> {
-  const end = await bucket.get(key, { range: { suffix: ZIP_TAIL_BYTES } }).catch(async (error: unknown) => {
+  const end = await bucket.get(key, { range: { suffix: TAIL_BYTES } }).catch(async (error: unknown) => {
     // an empty object has no range
     if ((await bucket.head(key))?.size === 0) return undefined;
     throw error;

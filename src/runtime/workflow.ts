@@ -119,7 +119,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     planHash: string,
     instance: string,
     step: WorkflowStep,
-  ): Promise<{ result: string; digest: string } | { error: ErrorRecord }> {
+  ): Promise<{ digest: string } | { error: ErrorRecord }> {
     const { run, attempt } = parameters;
     const { BUCKET } = this.env;
     const progress = progressOf(this.env, run);
@@ -138,7 +138,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     await step.do('reused', STEP, () => progress.setReused(attempt, reused).then(() => true));
 
     // work until nothing is absent, then the report; an object found damaged there is made anew first
-    const writeReport = async (manifests: readonly LayerManifest[]): Promise<{ result: string; digest: string }> => {
+    const writeReport = async (manifests: readonly LayerManifest[]): Promise<string> => {
       const records = (await progress.records()).map(({ record }) => record);
       return writeRunReport(BUCKET, planHash, plan, manifests, costsOf(plan, records));
     };
@@ -147,11 +147,11 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
       const failure = await this.#work(plan, planHash, parameters, step, reports, round === 0 ? found : null);
       if (failure) return { error: failure };
       const manifests = await reports.all(round < MOST_ROUNDS);
-      if (manifests) return step.do('report', STEP, () => writeReport(manifests));
+      if (manifests) return { digest: await step.do('report', STEP, () => writeReport(manifests)) };
     }
   }
 
-  // the loop: nothing is absent any more (null), or something failed; `found`: which objects were there just now
+  // the loop: nothing is absent any more (null), or something failed; `found`: which objects were there at its start
   async #work(
     plan: Plan,
     planHash: string,
@@ -166,8 +166,15 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     for (let n = 0; ; n++) {
       // a time-out in which nothing was finished says that messages are lost: ask for open tasks too
       const [waited, limit] = [timedOut, before];
-      const look = await step.do(`missing-${round}-${n}`, STEP, () =>
-        this.#look(plan, planHash, parameters, n === 0 ? found : null, reports, (absent) => waited && absent >= limit),
+      const look = await step.do(`missing-${round}-${n}`, STEP, async () =>
+        this.#look(
+          plan,
+          planHash,
+          parameters,
+          n === 0 ? found : !waited && found ? await this.#hinted(parameters, found) : null,
+          reports,
+          (absent) => waited && absent >= limit,
+        ),
       );
       if (look.failure) return look.failure;
       if (look.absent === 0) return null;
@@ -184,12 +191,21 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     }
   }
 
+  // what is there by what progress was told since `found`: while tasks are open a hint does
+  async #hinted({ run, attempt }: RunParameters, found: readonly boolean[]): Promise<boolean[] | null> {
+    const done = await progressOf(this.env, run).doneSoFar(attempt);
+    if (done === null) return null;
+    const present = [...found];
+    for (const task of done) present[task] = true;
+    return present;
+  }
+
   // which tasks have no object; puts a wave of those whose inputs are all there on the queue
   async #look(
     plan: Plan,
     planHash: string,
     parameters: RunParameters,
-    found: readonly boolean[] | null,
+    known: readonly boolean[] | null,
     reports: LayerReports,
     stalled: (absent: number) => boolean,
   ): Promise<Look> {
@@ -198,7 +214,7 @@ export class ComparisonRun extends WorkflowEntrypoint<Env, RunParameters> {
     if (!isWanted(await registryOf(this.env).getRun(run), parameters))
       return { absent: 0, complete: [], failure: UNWANTED };
     const { failure } = await progress.summary();
-    const present = found ?? (await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task)));
+    const present = known ?? (await inParallel(plan.tasks, (task) => hasObject(this.env.BUCKET, task)));
     const absent = present.filter((is) => !is).length;
     if (failure || absent === 0) return { absent, complete: [], failure };
     const ready = plan.tasks.flatMap((task, index) =>

@@ -9,11 +9,11 @@ import type { Plan } from '../plan/plan.ts';
 import { progressOf } from '../runtime/consumer.ts';
 import type { Env } from '../runtime/env.ts';
 import type { RunOutcome, RunStatus } from '../runtime/protocol.ts';
-import { inParallel } from '../runtime/requests.ts';
-import { manifestKey, resultPrefix } from '../runtime/results.ts';
+import { filesTogether, openFile, readManifest } from '../runtime/results.ts';
+import type { Manifest } from '../runtime/results.ts';
 import { closePlanRun, deleteObjects, startPlanRun, wakeRuns } from '../runtime/runs.ts';
 import { tickSchedules } from '../runtime/schedule.ts';
-import { chunksKey, getBytes, getPlan, inputKey, putPlan } from '../runtime/store.ts';
+import { chunksKey, getPlan, inputKey, putPlan } from '../runtime/store.ts';
 import { bearerIs } from './access.ts';
 
 export const engine = new Hono<{ Bindings: Env }>();
@@ -73,21 +73,24 @@ engine.get('/runs/:run/attempts/:attempt', async (c) => {
 });
 engine.get('/runs/:run/tasks', async (c) => c.json(await progressOf(c.env, c.req.param('run')).records()));
 
-engine.get('/results/:plan', (c) => send(c.env.BUCKET, manifestKey(c.req.param('plan'))));
-// several small files of a result, one after another
-engine.post('/results/:plan/together', async (c) => {
-  const prefix = resultPrefix(c.req.param('plan'));
-  const paths = await c.req.json<string[]>();
-  return new Response(new Blob(await inParallel(paths, (path) => getBytes(c.env.BUCKET, prefix + path))));
+engine.get('/results/:plan', async (c) => {
+  const { digest, files } = await manifestOf(c.env.BUCKET, c.req.param('plan'));
+  return c.json({ digest, files: files.map(({ path, sha256, bytes }) => ({ path, sha256, bytes })) });
 });
-engine.get('/results/:plan/:path{.+}', (c) =>
-  send(c.env.BUCKET, resultPrefix(c.req.param('plan')) + c.req.param('path')),
-);
+// files of a result, one after another
+engine.post('/results/:plan/together', async (c) => {
+  const paths = new Set(await c.req.json<string[]>());
+  const { files } = await manifestOf(c.env.BUCKET, c.req.param('plan'));
+  const wanted = files.filter(({ path }) => paths.has(path));
+  const body =
+    wanted.length === 1 ? (await openFile(c.env.BUCKET, wanted[0]!)).body : await filesTogether(c.env.BUCKET, wanted);
+  return new Response(body);
+});
 
-async function send(bucket: R2Bucket, key: string): Promise<Response> {
-  const found = await bucket.get(key);
-  if (!found) throw new PipelineError('object-missing', `expected ${key} in the bucket; found nothing`);
-  return new Response(found.body, { headers: { 'content-type': 'application/octet-stream' } });
+async function manifestOf(bucket: R2Bucket, planHash: string): Promise<Manifest> {
+  const manifest = await readManifest(bucket, planHash);
+  if (!manifest) throw new PipelineError('object-missing', `expected results of plan ${planHash}; found none`);
+  return manifest;
 }
 
 // R2 takes a stream only when its length is known

@@ -2,11 +2,11 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { PipelineError } from '../../errors.ts';
-import type { FileEntry } from '../../runtime/protocol.ts';
-import { manifestKey, resultPrefix } from '../../runtime/results.ts';
+import { openFile, readManifest } from '../../runtime/results.ts';
+import type { PlacedFile } from '../../runtime/results.ts';
 import type { ServiceEnv } from '../access.ts';
 import { artifactsSchema } from '../documents.ts';
-import type { Artifacts, RunRecord } from '../documents.ts';
+import type { RunRecord } from '../documents.ts';
 import { bytes, json, newApi, problems, route, TOKEN_OR_PUBLIC } from '../openapi.ts';
 import { readableRun, runParams } from './readable.ts';
 
@@ -37,7 +37,14 @@ artifacts.openapi(
     request: { params: runParams },
     responses: { 200: json(artifactsSchema, 'The files.'), ...problems('unauthorized', 'not-found') },
   }),
-  async (c) => c.json(await filesOf(c, await readableRun(c, c.req.valid('param').id)), 200),
+  async (c) => {
+    const run = await readableRun(c, c.req.valid('param').id);
+    const files = await filesOf(c, run);
+    return c.json(
+      { digest: files && run.digest, files: (files ?? []).map(({ path, sha256, bytes }) => ({ path, sha256, bytes })) },
+      200,
+    );
+  },
 );
 
 // a path has slashes, which no parameter of OpenAPI has: declared here, answered below
@@ -70,20 +77,17 @@ artifacts.get('/runs/:id/artifacts/:path{.+}', async (c) => {
   const id = runParams.shape.id.safeParse(c.req.param('id'));
   const run = await readableRun(c, id.success ? id.data : '');
   const path = c.req.param('path');
-  const { files } = await filesOf(c, run);
-  const file = files.find((entry) => entry.path === path);
+  const file = (await filesOf(c, run))?.find((entry) => entry.path === path);
   if (!file) throw new PipelineError('not-found', `expected a file of run ${run.id}; found none of this path`);
-  return send(c, resultPrefix(run.plan!) + path, file);
+  return send(c, file);
 });
 
-async function filesOf(c: Context<ServiceEnv>, run: RunRecord): Promise<Artifacts> {
-  const list = run.state === 'done' ? await c.env.BUCKET.get(manifestKey(run.plan!)) : null;
-  if (!list) return { digest: null, files: [] };
-  const { files } = await list.json<Pick<Artifacts, 'files'>>();
-  return { digest: run.digest, files };
+async function filesOf(c: Context<ServiceEnv>, run: RunRecord): Promise<PlacedFile[] | null> {
+  return run.state === 'done' ? ((await readManifest(c.env.BUCKET, run.plan!))?.files ?? null) : null;
 }
 
-async function send(c: Context<ServiceEnv>, key: string, { path, sha256, bytes: size }: FileEntry): Promise<Response> {
+async function send(c: Context<ServiceEnv>, file: PlacedFile): Promise<Response> {
+  const { path, sha256, bytes: size } = file;
   const extension = /\.([a-z]+)$/.exec(path)?.[1] ?? '';
   const etag = `"${sha256}"`;
   const headers = new Headers({
@@ -115,8 +119,7 @@ async function send(c: Context<ServiceEnv>, key: string, { path, sha256, bytes: 
     headers.set('content-length', String(range?.length ?? size));
     return new Response(null, { status, headers });
   }
-  const found = await c.env.BUCKET.get(key, range ? { range } : {});
-  if (!found) throw new PipelineError('object-missing', `expected ${path} in the bucket; found nothing`);
+  const found = await openFile(c.env.BUCKET, file, range ?? undefined);
   headers.set('content-length', String(range?.length ?? size));
   return new Response(found.body, { status, headers });
 }

@@ -7,6 +7,7 @@ import { html } from 'hono/html';
 import type { LayerSummary } from '../../report/report.ts';
 import type { LayerResult } from '../../report/results.ts';
 import type { Plan } from '../../plan/plan.ts';
+import { summaryKey } from '../../runtime/results.ts';
 import { getPlan } from '../../runtime/store.ts';
 import type { RunRecord } from '../documents.ts';
 import { forBrowsers } from './accept.ts';
@@ -71,7 +72,7 @@ async function pairs(bucket: R2Bucket, found: RunRecord, plan: Plan): Promise<Ht
     entries.push(
       ...(await Promise.all(
         shown.slice(at, at + READ_AT_ONCE).map(async ({ pair, layer }) => {
-          const object = await bucket.get(`report/${found.plan}.${pair}.${layer}.json`);
+          const object = await bucket.get(summaryKey(found.plan!, pair, layer));
           return object && (await object.json<LayerSummary>()).entry;
         }),
       )),

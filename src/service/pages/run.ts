@@ -4,9 +4,8 @@ import type { Context } from 'hono';
 import { html } from 'hono/html';
 import { progressOf } from '../../runtime/consumer.ts';
 import { pipelineOf } from '../../runtime/pipelines.ts';
-import type { FileEntry } from '../../runtime/protocol.ts';
 import { registryOf } from '../../runtime/registry.ts';
-import { manifestKey } from '../../runtime/results.ts';
+import { readManifest } from '../../runtime/results.ts';
 import { cancelRun, retryRun, runOf, startRun } from '../../runtime/runs.ts';
 import { boundStarts } from '../access.ts';
 import type { RunRecord } from '../documents.ts';
@@ -124,7 +123,7 @@ function actions(found: RunRecord, visitor: Visitor | null): Html | string {
 async function results(env: PageEnv['Bindings'], { id, plan, state }: RunRecord): Promise<Html | string> {
   if (plan === null) return '';
   if (state === 'done') {
-    const manifest = await (await env.BUCKET.get(manifestKey(plan)))?.json<{ files: FileEntry[] }>();
+    const manifest = await readManifest(env.BUCKET, plan);
     if (manifest) return artifacts(manifest.files, id);
   }
   return html`<section aria-labelledby="so-far">

@@ -69,6 +69,20 @@ test('an object it made is an input of the next task without being sent; one fou
   expect((await send(read, [part])).status).toBe(424);
 });
 
+test('a file of this machine is kept as if it had been sent; one with other bytes than its name says is not', async () => {
+  await start();
+  const { text, hash } = fakePlan({ do: 'pid' });
+  const path = join(folder, 'kept');
+  await writeFile(path, text);
+  await server.keep(hash, path);
+  await expect(server.keep('0'.repeat(64), path)).rejects.toMatchObject({ code: 'input-damaged' });
+  const asked = await fetch(`${server.url}/inputs/missing`, {
+    method: 'POST',
+    body: JSON.stringify([hash, '0'.repeat(64)]),
+  });
+  expect(await asked.json()).toEqual({ missing: ['0'.repeat(64)] });
+});
+
 test('a sender that stalls is given up, and its place is free', async () => {
   const cacheFolder = await start({ limits: { stallSeconds: 0.2 } });
   const { text, hash } = fakePlan({ do: 'pid' });

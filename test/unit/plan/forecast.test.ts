@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CHUNK_BYTES, PIECE_BYTES, taskAmounts } from '../../../src/plan/amounts.ts';
+import { CHUNK_BYTES, PIECE_BYTES, TAIL_BYTES, taskAmounts } from '../../../src/plan/amounts.ts';
 import { forecastCloud, PARALLEL_REQUESTS, WAVE_TASKS } from '../../../src/plan/cloud.ts';
 import { makeForecastPlan } from '../../../src/plan/deployed.ts';
 import { CLOUD_WORKERS, forecastHere, forecastPlan } from '../../../src/plan/forecast.ts';
@@ -126,13 +126,13 @@ describe('forecastPlan(plan, models)', () => {
     }
   });
 
-  it('counts what the bill counts: three operations a message, a write an object and file, a head a task and look', async () => {
+  it('counts what the bill counts: three operations a message, a write an object, a head a task and look', async () => {
     const { plan, forecast } = await planned('match: false\npredict: false\ncluster: false', { dataRows: 1000 });
     const { usage } = forecast.cloud[1]!;
     const tasks = plan.tasks.length;
     expect(usage.queueOperations).toBe(3 * tasks);
-    // 2 layers: three matrices, four statistics and a summary each
-    expect(usage.objectWrites).toBe(tasks + 2 * 8);
+    // 2 layers: small files together, and a summary each
+    expect(usage.objectWrites).toBe(tasks + 2 * 2);
     expect(usage.workerRequests).toBe(tasks + 1);
     // looked for at the start, before each of pilot, activate and correlate, and at the end
     expect(usage.objectReads).toBeGreaterThan(5 * tasks);
@@ -234,11 +234,12 @@ describe('schedule(jobs, workers)', () => {
 
 describe('what the forecast assumes of the runtime', () => {
   it('is what its limits say', () => {
-    expect([WAVE_TASKS, PARALLEL_REQUESTS, CHUNK_BYTES, PIECE_BYTES]).toEqual([
+    expect([WAVE_TASKS, PARALLEL_REQUESTS, CHUNK_BYTES, PIECE_BYTES, TAIL_BYTES]).toEqual([
       limits.WAVE_TASKS,
       limits.PARALLEL_REQUESTS,
       limits.CHUNK_BYTES,
       limits.NATIVE_PIECE_BYTES,
+      limits.TAIL_BYTES,
     ]);
     expect(limits.LOOK_AGAIN).toBe('2 minutes');
   });
