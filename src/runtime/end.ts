@@ -14,7 +14,7 @@ import { sendNotice } from './notify.ts';
 import { readRevision } from './pipelines.ts';
 import type { RunOutcome } from './protocol.ts';
 import { registryOf } from './registry.ts';
-import { readResults } from './results.ts';
+import { readResults } from './resultFiles.ts';
 
 /** What the gate says of a plan's results; null where the pipeline has none. */
 export async function runGate(env: Env, parameters: RunParameters, planHash: string): Promise<GateOutcome | null> {

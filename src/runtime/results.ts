@@ -1,11 +1,9 @@
 /**
- * Report files into the bucket, below `report/<plan hash>/`: small ones together in an object, since requests cost more
- * than bytes; and out of it again. Written anew by every attempt from the verified reductions, so that nothing stale or
- * damaged is ever handed out.
+ * The report into the bucket, a pair and layer at a time, then the whole. Written anew by every attempt from the
+ * verified reductions, so that nothing stale or damaged is ever handed out.
  */
 import { blockName } from '../accumulate/moments.ts';
-import { PipelineError } from '../errors.ts';
-import { sha256Hex, toHex } from '../numeric/hash.ts';
+import { toHex } from '../numeric/hash.ts';
 import { openNpz } from '../numeric/npz.ts';
 import type { NpzObject } from '../numeric/npz.ts';
 import type { NpyArray } from '../numeric/npy.ts';
@@ -27,29 +25,17 @@ import pageScript from '../../dist/page.iife';
 import pageStyle from '../report/page/page.css';
 import type { RunCosts } from '../report/costs.ts';
 import type { OutputFile, StoredFile } from '../report/files.ts';
-import type { LayerSummary, WrittenFile } from '../report/report.ts';
-import { reportLayer, reportRun, RESULTS_FILE } from '../report/report.ts';
-import type { Results } from '../report/results.ts';
-import type { FileEntry } from './protocol.ts';
+import type { LayerSummary } from '../report/report.ts';
+import { reportLayer, reportRun } from '../report/report.ts';
 import { inParallel } from './requests.ts';
+import { putManifest, putTogether } from './resultFiles.ts';
+import type { PlacedFile } from './resultFiles.ts';
 import { objectSource } from './store.ts';
 
 declare const CONVERGENT_VERSION: string;
 
 /** Bytes of files that are held and written together: an isolate has room for few. A larger file has its own object. */
 const TOGETHER_BYTES = 4 * 2 ** 20;
-
-/** A file of a result in the bucket: `bytes` from `offset` on in an object that others may share. */
-export interface PlacedFile extends FileEntry {
-  object: string;
-  offset: number;
-}
-
-/** All files of a result. */
-export interface Manifest {
-  digest: string;
-  files: PlacedFile[];
-}
 
 /** What one pair and layer wrote; small enough for a step's result. */
 export interface LayerManifest {
@@ -61,42 +47,6 @@ export interface LayerManifest {
 /** Key of the summary of one pair at one layer, which is there before the result is. */
 export const summaryKey = (planHash: string, pair: number, layer: number): string =>
   `report/${planHash}.${pair}.${layer}.json`;
-const manifestKey = (planHash: string): string => `report/${planHash}.files.json`;
-
-/** The files of a plan's result; null: there is none. */
-export async function readManifest(bucket: R2Bucket, planHash: string): Promise<Manifest | null> {
-  const list = await bucket.get(manifestKey(planHash));
-  return list && (await list.json<Manifest>());
-}
-
-/** Bytes of a file of a result, from `offset` in it on; all of it without a range. @throws PipelineError `object-missing` */
-export async function openFile(
-  bucket: R2Bucket,
-  { path, object, offset, bytes }: PlacedFile,
-  range: { offset: number; length: number } = { offset: 0, length: bytes },
-): Promise<R2ObjectBody> {
-  const found = await bucket.get(object, { range: { offset: offset + range.offset, length: range.length } });
-  if (!found) throw new PipelineError('object-missing', `expected ${path} in the bucket; found nothing`);
-  return found;
-}
-
-/** What results.json of a plan says; null where there is none. */
-export async function readResults(bucket: R2Bucket, planHash: string): Promise<Results | null> {
-  const file = (await readManifest(bucket, planHash))?.files.find(({ path }) => path === RESULTS_FILE);
-  return file ? (await openFile(bucket, file)).json<Results>() : null;
-}
-
-/** Several files of a result, one after another; those that follow each other in an object are read at once. */
-export async function filesTogether(bucket: R2Bucket, files: readonly PlacedFile[]): Promise<Blob> {
-  const runs: PlacedFile[] = [];
-  for (const file of files) {
-    const last = runs.at(-1);
-    if (last?.object === file.object && last.offset + last.bytes === file.offset)
-      runs[runs.length - 1] = { ...last, bytes: last.bytes + file.bytes };
-    else runs.push(file);
-  }
-  return new Blob(await inParallel(runs, async (run) => (await openFile(bucket, run)).arrayBuffer()));
-}
 
 /** Writes the files of one pair at one layer: tables made here, matrices copied out of the objects that hold them. */
 export async function writeLayerReport(
@@ -202,23 +152,8 @@ export async function writeRunReport(
     costs,
   );
   const own = await putTogether(bucket, `report/${planHash}/run`, files);
-  const manifest: Manifest = { digest, files: [...ofLayers, ...own] };
-  await bucket.put(manifestKey(planHash), JSON.stringify(manifest));
+  await putManifest(bucket, planHash, { digest, files: [...ofLayers, ...own] });
   return digest;
-}
-
-// one object of all files, in order
-async function putTogether(bucket: R2Bucket, object: string, files: readonly WrittenFile[]): Promise<PlacedFile[]> {
-  const whole = new Uint8Array(files.reduce((sum, { bytes }) => sum + bytes.length, 0));
-  const placed: PlacedFile[] = [];
-  let offset = 0;
-  for (const { path, bytes } of files) {
-    whole.set(bytes, offset);
-    placed.push({ path, sha256: await sha256Hex(bytes), bytes: bytes.length, object, offset });
-    offset += bytes.length;
-  }
-  await bucket.put(object, whole);
-  return placed;
 }
 
 function sizeOf(object: NpzObject, { member }: StoredFile): number {

@@ -2,8 +2,8 @@
 import type { Context } from 'hono';
 import { z } from 'zod';
 import { PipelineError } from '../../errors.ts';
-import { openFile, readManifest } from '../../runtime/results.ts';
-import type { PlacedFile } from '../../runtime/results.ts';
+import { openFile, readManifest } from '../../runtime/resultFiles.ts';
+import type { PlacedFile } from '../../runtime/resultFiles.ts';
 import type { ServiceEnv } from '../access.ts';
 import { artifactsSchema } from '../documents.ts';
 import type { RunRecord } from '../documents.ts';

@@ -5,7 +5,7 @@ import { html } from 'hono/html';
 import { progressOf } from '../../runtime/consumer.ts';
 import { pipelineOf } from '../../runtime/pipelines.ts';
 import { registryOf } from '../../runtime/registry.ts';
-import { readManifest } from '../../runtime/results.ts';
+import { readManifest } from '../../runtime/resultFiles.ts';
 import { cancelRun, retryRun, runOf, startRun } from '../../runtime/runs.ts';
 import { boundStarts } from '../access.ts';
 import type { RunRecord } from '../documents.ts';
