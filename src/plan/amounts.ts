@@ -103,7 +103,7 @@ function activation(
     forwardFlops: rows * forward,
     productFlops,
     values,
-    // the list of chunks is read by each task
+    // the list of chunks too: an isolate reads it once, but which tasks it will have isn’t known
     readBytes: rows * rowBytes + Math.ceil(plan.data.sizeBytes / CHUNK_BYTES) * HASH_BYTES,
     madeBytes,
     reads: task.ranges.reduce((sum, [start, end]) => sum + Math.ceil((end - start) / step), 1),

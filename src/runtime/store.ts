@@ -20,6 +20,8 @@ export const chunksKey = (sha256: string): string => `inputs/${sha256}.chunks`;
 
 // plans are immutable: keep the one in use
 let cachedPlan: { hash: string; plan: Plan } | undefined;
+// and the chunk hashes of the data that its tasks read, by their own hash
+let cachedHashes: { sha256: string; hashes: Uint8Array } | undefined;
 
 /** Stores a plan and gives its content hash. */
 export async function putPlan(bucket: R2Bucket, plan: Plan): Promise<string> {
@@ -100,12 +102,10 @@ export function rowReader(bucket: R2Bucket, data: PlannedData): (range: RowRange
  * stands in the plan.
  */
 export function verifiedSource(bucket: R2Bucket, file: StoredFile): RangeSource {
-  let chunkHashes: Promise<Uint8Array> | undefined;
   return {
     size: file.sizeBytes,
     async read(from, to) {
-      chunkHashes ??= getVerified(bucket, chunksKey(file.sha256), file.chunksSha256);
-      const hashes = await chunkHashes;
+      const hashes = await hashesOf(bucket, file);
       const firstChunk = Math.floor(from / CHUNK_BYTES);
       const offset = firstChunk * CHUNK_BYTES;
       const length = Math.min(file.sizeBytes, Math.ceil(to / CHUNK_BYTES) * CHUNK_BYTES) - offset;
@@ -122,6 +122,13 @@ export function verifiedSource(bucket: R2Bucket, file: StoredFile): RangeSource 
       return bytes.slice(from - offset, to - offset);
     },
   };
+}
+
+async function hashesOf(bucket: R2Bucket, { sha256, chunksSha256 }: StoredFile): Promise<Uint8Array> {
+  if (cachedHashes?.sha256 === chunksSha256) return cachedHashes.hashes;
+  const hashes = await getVerified(bucket, chunksKey(sha256), chunksSha256);
+  cachedHashes = { sha256: chunksSha256, hashes };
+  return hashes;
 }
 
 // any object of the bucket, as it is; its last bytes, which readers of an .npz begin with, come with its size: of most
