@@ -216,6 +216,13 @@ describe('keys', () => {
       expect(changed(before, after).filter((task) => task.kind === kind)).toHaveLength(tasksOf(before, kind).length);
   });
 
+  it('of the activations follow from the rows that the means are of, where these are fewer than 64', async () => {
+    const [more, less] = [40, 30].map((dataRows) => planOf('shard: { rows: 1 }', { dataRows }));
+    const rowsOf = (plan: Plan): string[] => tasksOf(plan, 'activate').map(({ ranges }) => ranges.join());
+    expect(rowsOf(await more!)).toEqual(expect.arrayContaining(rowsOf(await less!)));
+    expect(changed(await less!, await more!).filter(({ kind }) => kind === 'activate')).toHaveLength(30);
+  });
+
   it('change with the seed where it draws: positions, or targets', async () => {
     const positions = 'positions: { sample: 5 }';
     expect(changedKinds(await planOf(positions), await planOf(`${positions}\nseed: 9`))).toEqual(ALL);
