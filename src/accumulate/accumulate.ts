@@ -1,14 +1,14 @@
 /**
- * Accumulate stage. Takes the taps of one task, batch by batch; gives the members of its Partial (or, for a pilot, the
- * provisional means). Products run in ONNX Runtime, a few thousand samples at a time; across them they are added in
- * float64. Guarantees: memory doesn't grow with the rows of a task, except where rows are what is kept.
+ * Accumulate stage. Takes the taps of one task, batch by batch; gives the members of its Partial (or, for a pilot, its
+ * network's provisional means). Products run in ONNX Runtime, a few thousand samples at a time; across them they are
+ * added in float64. Guarantees: memory doesn't grow with the rows of a task, except where rows are what is kept.
  */
 import { activateShard } from '../activate/activate.ts';
 import type { OpenNetworks, ProbeRows } from '../activate/activate.ts';
 import { PipelineError } from '../errors.ts';
 import type { NpzMembers } from '../numeric/npz.ts';
 import type { ProductSession } from '../onnx/product.ts';
-import type { Plan, Task } from '../plan/plan.ts';
+import type { ActivationTask, Plan } from '../plan/plan.ts';
 import { productSamples, rowsOf } from '../plan/work.ts';
 import { addProducts, emptyMoments, layerUnits } from './moments.ts';
 import type { LayerUnits, Moments } from './moments.ts';
@@ -21,18 +21,21 @@ import type { SampleMemory } from './sampleMemory.ts';
 import { LayerSamples } from './samples.ts';
 import type { TakeSamples } from './samples.ts';
 
-export type ActivationTask = Extract<Task, { kind: 'pilot' | 'activate' }>;
-
 /** The units of one layer in the networks of a set. */
 export function unitsInSet(plan: Plan, set: number, layer: number): LayerUnits {
-  const { networks } = plan.sets[set]!;
+  return unitsOf(plan, layer, plan.sets[set]!.networks);
+}
+
+/** The units of one layer in some networks, by index, rising. */
+export function unitsOf(plan: Plan, layer: number, networks: readonly number[]): LayerUnits {
+  const { taps } = plan.layers[layer]!;
   return layerUnits(
     networks,
-    networks.map((network) => plan.layers[layer]!.taps[network]!.units),
+    networks.map((network) => taps[network]!.units),
   );
 }
 
-/** Runs a pilot task; gives the members of the provisional means. */
+/** Runs a pilot task; gives the members of the provisional means of `networks`, each as it would be alone. */
 export async function runPilotTask(
   plan: Plan,
   task: ActivationTask,
@@ -43,7 +46,7 @@ export async function runPilotTask(
   const { layers, provider } = plan.sets[task.set]!;
   memory.reset();
   const all = layers.map((layer) => {
-    const units = unitsInSet(plan, task.set, layer);
+    const units = unitsOf(plan, layer, networks.indices);
     const sum = new Float64Array(units.offsets.at(-1)!);
     // means alone need no products: samples are summed as they come, unshifted
     const take: TakeSamples = (y, k) => {

@@ -1,13 +1,14 @@
 /**
- * Provisional means: the document of a pilot task, one mean per unit from the first rows. Every other task of its set
- * subtracts these before it forms products, so that float32 products keep their digits (methods: an offset of 3
- * standard deviations costs |Δr| 2e-5, of 30 already 3e-3).
+ * Provisional means: the document of a pilot task, one mean per unit of its network from the first rows. Every
+ * activation subtracts those of its networks before it forms products, so that float32 products keep their digits
+ * (methods: an offset of 3 standard deviations costs |Δr| 2e-5, of 30 already 3e-3).
  */
 import { takeMember } from '../numeric/npz.ts';
-import type { NpzMembers } from '../numeric/npz.ts';
+import type { NpzMembers, NpzObject } from '../numeric/npz.ts';
 import type { NpyArray } from '../numeric/npy.ts';
 import { sha256Hex } from '../numeric/hash.ts';
-import type { Plan } from '../plan/plan.ts';
+import { pilotsAndPartials } from '../plan/plan.ts';
+import type { Plan, Task } from '../plan/plan.ts';
 
 export interface ProvisionalMeans {
   /** [32] SHA-256 over the float32 bytes of all layers and networks in order, little-endian. */
@@ -18,7 +19,7 @@ export interface ProvisionalMeans {
 
 const memberName = (layer: number, network: number): string => `means_${layer}_${network}`;
 
-/** The members of the pilot's .npz. */
+/** The members of a pilot's .npz. */
 export function meansMembers(byLayer: ProvisionalMeans['byLayer']): NpzMembers {
   const members: NpzMembers = {};
   for (const [layer, networks] of byLayer) {
@@ -28,7 +29,18 @@ export function meansMembers(byLayer: ProvisionalMeans['byLayer']): NpzMembers {
   return members;
 }
 
-/** The provisional means of a set, from all members of the pilot's object. @throws PipelineError `object-damaged` */
+/** The provisional means that a task needs, from the objects of its networks' pilots. @throws as {@link meansFrom} */
+export async function readMeans(
+  plan: Plan,
+  task: Extract<Task, { kind: 'activate' | 'correlate' }>,
+  object: (task: number) => Promise<NpzObject>,
+): Promise<ProvisionalMeans> {
+  const members: Record<string, NpyArray> = {};
+  for (const pilot of pilotsAndPartials(plan, task).pilots) Object.assign(members, await (await object(pilot)).read());
+  return meansFrom(members, plan, task.set);
+}
+
+/** The provisional means of a set, from the members of all its pilots' objects. @throws PipelineError `object-damaged` */
 export async function meansFrom(
   members: Readonly<Record<string, NpyArray>>,
   plan: Plan,

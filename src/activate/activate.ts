@@ -1,5 +1,5 @@
 /**
- * Activate stage. Takes the row ranges of one task; gives the taps of all networks, batch by batch.
+ * Activate stage. Takes the row ranges of one task; gives the taps of its networks, batch by batch.
  * Guarantees: every tap has the planned shape, rows stand in order, and nothing of a padded row is left.
  */
 import { PipelineError } from '../errors.ts';
@@ -31,7 +31,7 @@ export interface NetworkFiles {
 }
 
 /**
- * The taps of one batch: by layer of the set, then network of the set; the first axis of each counts the batch's rows.
+ * The taps of one batch: by layer of the set, then network that runs; the first axis of each counts the batch's rows.
  * Valid until the next batch is asked for.
  */
 export interface TapBatch {
@@ -40,45 +40,41 @@ export interface TapBatch {
   taps: FloatTensor[][];
 }
 
-/** The networks of a set, ready to run: one ONNX session each, returning its taps; all in the set's order. */
+/** Networks of a set, ready to run together: one ONNX session each, returning its taps; all in one order. */
 export interface OpenNetworks {
+  /** Which they are, by index. */
+  indices: readonly number[];
   sessions: OnnxSession[];
   preparers: RowPreparer[];
   /** What each network gave for its last batch; a batch of as many rows is written over it. */
   outputs: Outputs[];
-  close(): Promise<void>;
 }
 
 type Outputs = { rows: number; tensors: Record<string, FloatTensor> } | undefined;
 
-/** Opens every network of a set; the model's bytes are dropped as soon as its session stands. */
-export async function openNetworks(
+/** Opens a network of a set, whoever calls closes it; the model's bytes are dropped as soon as the session stands. */
+export async function openNetwork(
   plan: Plan,
   set: number,
+  index: number,
   runtime: OnnxRuntime,
   files: NetworkFiles,
-): Promise<OpenNetworks> {
-  const sessions: OnnxSession[] = [];
-  const networks = plan.sets[set]!.networks;
-  for (const index of networks) {
-    try {
-      sessions.push(await runtime.createSession(await tappedModel(plan, set, index, files)));
-    } catch (error) {
-      for (const session of sessions) await session.release();
-      throw error;
-    }
-  }
+): Promise<OnnxSession> {
+  return runtime.createSession(await tappedModel(plan, set, index, files));
+}
+
+/** Networks that are open, by index, ready to run; they stay the caller's to close. */
+export function readyNetworks(plan: Plan, open: ReadonlyMap<number, OnnxSession>): OpenNetworks {
+  const indices = [...open.keys()];
   return {
-    sessions,
-    preparers: networks.map((index) => rowPreparer(plan.data, plan.networks[index]!.preprocessing)),
-    outputs: networks.map(() => undefined),
-    close: async () => {
-      for (const session of sessions) await session.release();
-    },
+    indices,
+    sessions: [...open.values()],
+    preparers: indices.map((index) => rowPreparer(plan.data, plan.networks[index]!.preprocessing)),
+    outputs: indices.map(() => undefined),
   };
 }
 
-/** Runs the networks of a set over the rows of `ranges`, the set's batch at a time. */
+/** Runs networks of a set over the rows of `ranges`, the set's batch at a time. */
 export async function* activateShard(
   plan: Plan,
   set: number,
@@ -86,7 +82,8 @@ export async function* activateShard(
   networks: OpenNetworks,
   source: ProbeRows,
 ): AsyncGenerator<TapBatch> {
-  const { networks: indices, layers, batch } = plan.sets[set]!;
+  const { layers, batch } = plan.sets[set]!;
+  const { indices } = networks;
   for (const [turn, pieces] of batchesOf(ranges, batch).entries()) {
     if (turn % COLLECT_EVERY === COLLECT_EVERY - 1) collectYoungGarbage();
     const { bytes, rows } = await readPieces(plan, pieces, source);

@@ -118,9 +118,9 @@ export function jobRunner(
     const task = plan.tasks[job.task];
     if (task === undefined)
       throw new PipelineError('usage', `expected a task below ${plan.tasks.length}; found ${job.task}`);
-    // what is held for the task's own sessions is the task's
+    // what is held for the task's own sessions is the task's; a pilot uses one of its set's at most
     const sessions = isActivation(task) ? `${job.planHash} ${task.set}` : '';
-    const uses = sessions !== '' && kept === sessions;
+    const uses = task.kind === 'activate' && kept === sessions;
     const others = uses || kept === undefined || idleBytes === null ? 0 : residentBytes('self')! - idleBytes;
     if (others > KEPT_BYTES && !fits('native', others + task.projectedBytes)) return null;
     kept = sessions;

@@ -1,6 +1,6 @@
 /**
- * The tasks that make the partials of an activation set: a pilot, its shards, and merges by image group where a group
- * has more than one. All keys follow from the plan.
+ * The tasks that make the partials of an activation set: a pilot of each network, the shards, and merges by image group
+ * where a group has more than one. All keys follow from the plan.
  */
 import type { Place } from '../errors.ts';
 import type { ModelInspection } from '../inspect/inspect.ts';
@@ -31,53 +31,63 @@ type Where = (keyPath: readonly (string | number)[]) => Place;
 
 /** What the correlations of a set are made from. */
 export interface Activated {
-  pilot: number;
+  /** By network of the set. */
+  pilots: number[];
   /** One object per image group. */
   groups: number[];
 }
 
-/** The activation and merge tasks of a set. @throws PipelineError `plan-too-large` */
+/**
+ * The activation and merge tasks of a set. `pilotByKey` holds those of the sets before it, and takes its own: what would
+ * be the same task is one.
+ * @throws PipelineError `plan-too-large`
+ */
 export async function planActivations(
   plan: Draft,
   set: number,
   { models, versions, where }: TaskInputs,
+  pilotByKey: Map<string, number>,
   add: (task: Task) => number,
   keysOf: (needs: number[]) => string[],
 ): Promise<Activated> {
   const { networks, layers, provider, batch, shardRows } = plan.sets[set]!;
   const common = { provider, set };
-  const bytesOf = (rows: number, pilot: boolean): number =>
-    activationBytes({ models, data: plan.data, layers: plan.layers, set: plan.sets[set]!, rows, pilot });
+  const bytesOf = (of: readonly number[], rows: number, pilot: boolean): number => {
+    const own = { networks: of, layers, provider, batch };
+    return activationBytes({ models, data: plan.data, layers: plan.layers, set: own, rows, pilot });
+  };
   const suffix = plan.sets.length === 1 ? '' : `-${set}`;
-  const activation = {
+  const activationOf = (of: readonly number[]) => ({
     format: plan.format,
     code: plan.code[provider].activate,
     provider: { name: provider, version: versions[provider] },
-    models: networks.map((n) => ({ model: plan.networks[n]!.modelSha256, external: plan.networks[n]!.externalData })),
-    inputs: networks.map((n) => plan.networks[n]!.preprocessing),
+    models: of.map((n) => ({ model: plan.networks[n]!.modelSha256, external: plan.networks[n]!.externalData })),
+    inputs: of.map((n) => plan.networks[n]!.preprocessing),
     taps: layers.map((layer) =>
-      networks.map((n) => {
+      of.map((n) => {
         const tap = plan.layers[layer]!.taps[n]!;
         return { tensor: tap.valueName, units: tap.unitAxis };
       }),
     ),
-    // partials name layers and networks by index
-    indices: { networks, layers },
+    // partials and provisional means name layers and networks by index
+    indices: { networks: of, layers },
     positions: layers.map((layer) => plan.layers[layer]!.sampled),
     data: plan.data.sha256,
     batch,
-  };
-  const pilotRanges: RowRange[] = [[0, Math.min(PILOT_ROWS, plan.rows)]];
-  const pilotKey = await hashOf({ ...activation, kind: 'pilot', ranges: pilotRanges });
-  const pilot = add({
-    id: `pilot${suffix}`,
-    kind: 'pilot',
-    key: pilotKey,
-    needs: [],
-    ranges: pilotRanges,
-    projectedBytes: bytesOf(rowsOf(pilotRanges), true),
-    ...common,
   });
+  const activation = activationOf(networks);
+  const pilotRanges: RowRange[] = [[0, Math.min(PILOT_ROWS, plan.rows)]];
+  const pilots: number[] = [];
+  for (const network of networks) {
+    const key = await hashOf({ ...activationOf([network]), kind: 'pilot', ranges: pilotRanges });
+    const id = `pilot${suffix}-${plan.networks[network]!.name}`;
+    const projectedBytes = bytesOf([network], rowsOf(pilotRanges), true);
+    const pilot =
+      pilotByKey.get(key) ??
+      add({ id, kind: 'pilot', key, needs: [], network, ranges: pilotRanges, projectedBytes, ...common });
+    pilotByKey.set(key, pilot);
+    pilots.push(pilot);
+  }
   const groups: number[] = [];
   let shard = 0;
   const shardsOf = Array.from({ length: plan.groups.count }, (_, group) =>
@@ -87,10 +97,10 @@ export async function planActivations(
   for (const [group, shards] of shardsOf.entries()) {
     const own: number[] = [];
     for (const ranges of shards) {
-      const key = await hashOf({ ...activation, kind: 'activate', pilot: pilotKey, ranges });
+      const key = await hashOf({ ...activation, kind: 'activate', pilots: keysOf(pilots), ranges });
       const id = `activate${suffix}-${String(shard++).padStart(4, '0')}`;
-      const projectedBytes = bytesOf(rowsOf(ranges), false);
-      own.push(add({ id, kind: 'activate', key, needs: [pilot], group, ranges, projectedBytes, ...common }));
+      const projectedBytes = bytesOf(networks, rowsOf(ranges), false);
+      own.push(add({ id, kind: 'activate', key, needs: [...pilots], group, ranges, projectedBytes, ...common }));
     }
     byGroup.push(own);
   }
@@ -117,5 +127,5 @@ export async function planActivations(
     const { projectedBytes } = placeTask((by) => mergeBytes(by, parts), provider, 'merging an image group', where);
     groups.push(add({ id: `merge${suffix}-${group}`, kind: 'merge', key, needs, group, projectedBytes, ...common }));
   }
-  return { pilot, groups };
+  return { pilots, groups };
 }

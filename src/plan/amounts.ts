@@ -5,8 +5,8 @@
 import type { ModelInspection } from '../inspect/inspect.ts';
 import { positionCount } from './layers.ts';
 import { partBytes } from './memory.ts';
-import { isActivation } from './plan.ts';
-import type { Plan, Task } from './plan.ts';
+import { isActivation, networksOf, pilotsAndPartials } from './plan.ts';
+import type { ActivationTask, Plan, Task } from './plan.ts';
 import type { Work } from './rates.ts';
 import { chosenTargets } from './targets.ts';
 import { flopsOf, rowsOf, TILE_UNITS } from './work.ts';
@@ -69,20 +69,17 @@ export function reportAmounts(plan: Plan, pair: number, layer: number): Amounts 
   return { ...NOTHING, readBytes: bytes, madeBytes: 0, reads, writes: Math.ceil(bytes / PIECE_BYTES) + 1 };
 }
 
-/** Bytes of an ONNX file and the data beside it, of each network of a set. */
-export function modelBytes(plan: Plan, models: readonly ModelInspection[], set: number): number {
-  return plan.sets[set]!.networks.reduce((sum, n) => {
+/** Bytes of the ONNX files of `networks` and of the data beside them. */
+export function modelBytes(plan: Plan, models: readonly ModelInspection[], networks: readonly number[]): number {
+  return networks.reduce((sum, n) => {
     const outside = plan.networks[n]!.externalData.reduce((bytes, file) => bytes + file.sizeBytes, 0);
     return sum + models[n]!.sizeBytes + outside;
   }, 0);
 }
 
-function activation(
-  plan: Plan,
-  models: readonly ModelInspection[],
-  task: Extract<Task, { kind: 'pilot' | 'activate' }>,
-): Amounts {
-  const { networks, layers, batch } = plan.sets[task.set]!;
+function activation(plan: Plan, models: readonly ModelInspection[], task: ActivationTask): Amounts {
+  const { layers, batch } = plan.sets[task.set]!;
+  const networks = networksOf(plan, task);
   const rows = rowsOf(task.ranges);
   const rowValues = plan.data.rowShape.reduce((product, axis) => product * axis, 1);
   const rowBytes = rowValues * (plan.data.dtype === 'uint8' ? 1 : 4);
@@ -110,7 +107,7 @@ function activation(
   };
 }
 
-function reduction(plan: Plan, task: Exclude<Task, { kind: 'pilot' | 'activate' }>, made: readonly Amounts[]): Amounts {
+function reduction(plan: Plan, task: Exclude<Task, ActivationTask>, made: readonly Amounts[]): Amounts {
   if (task.kind === 'merge') return merge(plan, task, made);
   const { taps } = plan.layers[task.layer]!;
   if (task.kind === 'correlate') return correlate(plan, task);
@@ -178,7 +175,7 @@ function correlate(plan: Plan, task: Extract<Task, { kind: 'correlate' }>): Amou
   let readBytes = 0;
   let productFlops = 0;
   let addedValues = 0;
-  for (const need of task.needs.slice(1)) {
+  for (const need of pilotsAndPartials(plan, task).partials) {
     const samples = rowsUnder(plan, need) * positions;
     if (samples < all) {
       readBytes += 4 * samples * own;

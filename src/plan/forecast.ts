@@ -8,7 +8,7 @@ import { modelBytes, reportAmounts, taskAmounts } from './amounts.ts';
 import type { Amounts } from './amounts.ts';
 import { forecastCloud } from './cloud.ts';
 import type { CloudForecast } from './cloud.ts';
-import { isActivation } from './plan.ts';
+import { isActivation, networksOf } from './plan.ts';
 import type { Plan, Task, TaskKind } from './plan.ts';
 import { PRICES_READ } from './prices.ts';
 import type { ProviderName } from './providers.ts';
@@ -91,13 +91,13 @@ function load(plan: Plan, models: readonly ModelInspection[]): Load {
   const report = [...plan.pairs.keys()].flatMap((pair) =>
     [...plan.layers.keys()].map((layer) => reportAmounts(plan, pair, layer)),
   );
-  const opening = plan.sets.map((set, at) => openSeconds(set.provider, modelBytes(plan, models, at)));
   const jobs = plan.tasks.map((task, at): Job => {
     const seconds = workSeconds(task.provider, amounts[at]!);
-    // sessions stay open from task to task of a set
-    return isActivation(task)
-      ? { seconds, session: task.set, openSeconds: opening[task.set]! }
-      : { seconds, session: null, openSeconds: 0 };
+    if (!isActivation(task)) return { seconds, session: null, openSeconds: 0 };
+    // sessions stay open from task to task of a set; pilots are each of another network
+    const networks = networksOf(plan, task);
+    const session = task.kind === 'pilot' ? plan.sets.length + at : task.set;
+    return { seconds, session, openSeconds: openSeconds(task.provider, modelBytes(plan, models, networks)) };
   });
   return { amounts, report, jobs };
 }

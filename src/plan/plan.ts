@@ -55,8 +55,9 @@ interface TaskCommon {
 
 /** One unit of work: it reads the objects it needs and writes one object of its own. */
 export type Task = TaskCommon &
+  // of one network; other sets with the same layers and batch share it
   (
-    | { kind: 'pilot'; set: number; ranges: RowRange[] }
+    | { kind: 'pilot'; set: number; network: number; ranges: RowRange[] }
     | { kind: 'activate'; set: number; group: number; ranges: RowRange[] }
     | { kind: 'merge'; set: number; group: number }
     | { kind: 'correlate'; set: number; layer: number; blocks: [i: number, j: number][] }
@@ -68,6 +69,7 @@ export type Task = TaskCommon &
   );
 
 export type TaskKind = Task['kind'];
+export type ActivationTask = Extract<Task, { kind: 'pilot' | 'activate' }>;
 
 /** Two networks by index, and the folder of their results. */
 export interface PlannedPair {
@@ -157,9 +159,23 @@ export async function makePlan(inputs: PlanInputs): Promise<Plan> {
   return { ...draft, providers: used.map((name) => ({ name, version: inputs.versions[name]! })), tasks };
 }
 
-/** The tasks among `tasks` that write partials, pilot included. */
-export function isActivation(task: Task): task is Extract<Task, { kind: 'pilot' | 'activate' }> {
+/** Whether a task runs networks: writes a partial, or is a pilot. */
+export function isActivation(task: Task): task is ActivationTask {
   return task.kind === 'pilot' || task.kind === 'activate';
+}
+
+/** The networks that a task runs, by index, rising. */
+export function networksOf({ sets }: Pick<Plan, 'sets'>, task: ActivationTask): readonly number[] {
+  return task.kind === 'pilot' ? [task.network] : sets[task.set]!.networks;
+}
+
+/** Among what a task needs, the pilots of its networks and the partials, in reading order. */
+export function pilotsAndPartials(
+  { tasks }: Pick<Plan, 'tasks'>,
+  { needs }: Pick<Task, 'needs'>,
+): { pilots: number[]; partials: number[] } {
+  const isPilot = (need: number): boolean => tasks[need]!.kind === 'pilot';
+  return { pilots: needs.filter(isPilot), partials: needs.filter((need) => !isPilot(need)) };
 }
 
 /** Where a task's object stands in the bucket. */

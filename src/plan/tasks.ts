@@ -1,5 +1,5 @@
 /**
- * The tasks of a plan with their keys, all known before anything runs: per set a pilot and its shards, merged by image
+ * The tasks of a plan with their keys, all known before anything runs: per set the pilots and shards, merged by image
  * group where a group has more than one; per layer the correlations, as many blocks a task as fit; per pair and layer
  * the alignments. A task comes after those it needs.
  */
@@ -24,7 +24,8 @@ export async function planTasks(plan: Draft, inputs: TaskInputs): Promise<Task[]
   const add = (task: Task): number => tasks.push(task) - 1;
   const keysOf = (needs: number[]): string[] => needs.map((index) => tasks[index]!.key);
   const activated: Activated[] = [];
-  for (const set of plan.sets.keys()) activated.push(await planActivations(plan, set, inputs, add, keysOf));
+  const pilotByKey = new Map<string, number>();
+  for (const set of plan.sets.keys()) activated.push(await planActivations(plan, set, inputs, pilotByKey, add, keysOf));
 
   const reduction = (provider: ProviderName): object => ({
     format: plan.format,
@@ -151,7 +152,7 @@ async function correlationTasks(
     for (const blocks of together ? [all] : all.map((block) => [block])) {
       const bytesBy = (by: ProviderName): number => bytesOf(by, blocks);
       const { provider, projectedBytes } = placeTask(bytesBy, choice, `correlating layer ${name}`, where);
-      const needs = [activated[set]!.pilot, ...activated[set]!.groups];
+      const needs = [...activated[set]!.pilots, ...activated[set]!.groups];
       const key = await hashOf({
         ...reduction(provider),
         kind: 'correlate',

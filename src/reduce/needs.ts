@@ -7,11 +7,12 @@ import { blockName } from '../accumulate/moments.ts';
 import { formOf, HEAD_MEMBERS, partialMemberNames } from '../accumulate/partial.ts';
 import type { Form } from '../accumulate/partial.ts';
 import { PipelineError } from '../errors.ts';
-import type { Plan, Task } from '../plan/plan.ts';
+import { pilotsAndPartials } from '../plan/plan.ts';
+import type { ActivationTask, Plan, Task } from '../plan/plan.ts';
 import { rowsOf } from '../plan/work.ts';
 import { statsMemberNames } from './objects.ts';
 
-export type ReductionTask = Exclude<Task, { kind: 'pilot' | 'activate' }>;
+export type ReductionTask = Exclude<Task, ActivationTask>;
 export type TaskOf<K extends Task['kind']> = Extract<Task, { kind: K }>;
 
 /** An object by its task, and the members that are read of it, in reading order; null: all. */
@@ -27,10 +28,10 @@ export function neededMembers(plan: Plan, task: ReductionTask): NeededObject[] {
     case 'merge':
       return task.needs.map((need) => ({ task: need, members: null }));
     case 'correlate': {
-      const [pilot, ...groups] = task.needs;
+      const { pilots, partials } = pilotsAndPartials(plan, task);
       return [
-        { task: pilot!, members: null },
-        ...groups.map((need) => ({ task: need, members: groupMembers(plan, task, need).names })),
+        ...pilots.map((need) => ({ task: need, members: null })),
+        ...partials.map((need) => ({ task: need, members: groupMembers(plan, task, need).names })),
       ];
     }
     case 'match': {

@@ -2,15 +2,15 @@
  * Reduce stage. Takes a reduction task and the objects it needs; gives the members of its object: a merged group, the
  * correlations of a layer, or one of the alignments. Guarantees: the same inputs give the same bytes.
  */
-import { unitsInSet } from '../accumulate/accumulate.ts';
-import { blockName, layerUnits } from '../accumulate/moments.ts';
-import type { LayerUnits } from '../accumulate/moments.ts';
+import { unitsInSet, unitsOf } from '../accumulate/accumulate.ts';
+import { blockName } from '../accumulate/moments.ts';
 import { partialFrom, partialHead, partialMembers, requireMeans } from '../accumulate/partial.ts';
-import { meansFrom } from '../accumulate/pilot.ts';
+import { readMeans } from '../accumulate/pilot.ts';
 import { PipelineError } from '../errors.ts';
 import type { NpyArray } from '../numeric/npy.ts';
 import type { NpzMembers, NpzObject } from '../numeric/npz.ts';
 import type { ProductSession } from '../onnx/product.ts';
+import { pilotsAndPartials } from '../plan/plan.ts';
 import type { Plan } from '../plan/plan.ts';
 import { partRange } from '../plan/targets.ts';
 import { readBlock } from './block.ts';
@@ -97,12 +97,12 @@ async function merge(plan: Plan, task: TaskOf<'merge'>, inputs: ReductionInputs)
 }
 
 async function correlate(plan: Plan, task: TaskOf<'correlate'>, inputs: ReductionInputs): Promise<NpzMembers> {
-  const [pilot, ...groups] = task.needs;
+  const { partials } = pilotsAndPartials(plan, task);
   const { networks, blocks } = blocksOf(task);
-  const means = await meansFrom(await (await inputs.object(pilot!)).read(), plan, task.set);
+  const means = await readMeans(plan, task, (need) => inputs.object(need));
   const units = unitsOf(plan, task.layer, networks);
   const parts = async function* (): AsyncGenerator<GroupPart> {
-    for (const need of groups) {
+    for (const need of partials) {
       const { names, form } = groupMembers(plan, task, need);
       const members = await (await inputs.object(need)).read(names);
       const { rows, meansHash } = partialHead(members);
@@ -217,11 +217,4 @@ async function stats(
   const object = await inputs.object(blockTask(plan, task.needs, a, b));
   const names = statsMemberNames(network, plan.fitGroups < plan.groups.count);
   return statsFrom(await object.read(names), network, plan.layers[task.layer]!.taps[network]!.units);
-}
-
-function unitsOf(plan: Plan, layer: number, networks: readonly number[]): LayerUnits {
-  return layerUnits(
-    networks,
-    networks.map((network) => plan.layers[layer]!.taps[network]!.units),
-  );
 }

@@ -21,15 +21,22 @@ export class ComputeContainer extends Container<Env> {
   }
 }
 
+/** A compute server, and a name that no other has. */
+export interface ComputeServer {
+  name: string;
+  server: Fetcher;
+}
+
 /**
  * The compute server for a task, null where there is none; one task always has the same, so that what it was given
  * is there when the task comes, and tasks are spread evenly.
  *
  * @param key content hash
  */
-export function computeFor({ COMPUTE, CONTAINERS, CONTAINER_INSTANCES }: Env, key: string): Fetcher | null {
-  if (COMPUTE) return COMPUTE;
+export function computeFor({ COMPUTE, CONTAINERS, CONTAINER_INSTANCES }: Env, key: string): ComputeServer | null {
+  if (COMPUTE) return { name: 'local', server: COMPUTE };
   if (!CONTAINERS) return null;
   const instance = Number.parseInt(key.slice(0, 8), 16) % Number(CONTAINER_INSTANCES ?? DEFAULT_INSTANCES);
-  return CONTAINERS.get(CONTAINERS.idFromName(`compute-${instance}`)) as unknown as Fetcher;
+  const name = `compute-${instance}`;
+  return { name, server: CONTAINERS.get(CONTAINERS.idFromName(name)) as unknown as Fetcher };
 }

@@ -6,7 +6,7 @@ import type { Plan, TaskKind } from '../plan/plan.ts';
 import type { RunCosts, StageCost } from '../report/costs.ts';
 import type { TaskRecord } from './protocol.ts';
 
-/** To whoever reads the page the pilot is an activation, and part of a prediction a prediction. */
+/** To whoever reads the page a pilot is an activation, and part of a prediction a prediction. */
 const stageOf = (kind: TaskKind): string =>
   kind === 'pilot' ? 'activate' : kind === 'predict-part' ? 'predict' : kind;
 

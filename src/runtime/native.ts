@@ -14,6 +14,7 @@ import type { Plan, Task } from '../plan/plan.ts';
 import { bytesOfRow } from '../plan/work.ts';
 import { taskNeeds } from '../task/task.ts';
 import { computeFor } from './compute.ts';
+import type { ComputeServer } from './compute.ts';
 import type { Env } from './env.ts';
 import type { TaskOutcome } from './isolate.ts';
 import { NATIVE_PIECE_BYTES, NATIVE_WHOLE_DATA_BYTES } from './limits.ts';
@@ -27,12 +28,16 @@ const GAP_BYTES = 65_536;
 const MOST_GIVEN = 4;
 /** Files that it said it has, or was given; a hint, forgotten whenever it turns out wrong. */
 const known = new Set<string>();
+/** Files on their way, as `<server> <hash>`: who wants one too waits for it, so that none is sent twice at once. */
+const coming = new Set<string>();
+/** How often to look whether a file has come, every 20 ms; its sender may have been cut off, and then it is sent again. */
+const MOST_LOOKS = 3_000;
 
 /** Name and version of the compute server's runtime; null where there is no server. */
 export async function nativeVersion(env: Env): Promise<string | null> {
   const compute = computeFor(env, '0');
   if (!compute) return null;
-  const { runtime } = await (await reach(() => compute.fetch(`${ADDRESS}/health`))).json<{ runtime: string }>();
+  const { runtime } = await (await reach(() => compute.server.fetch(`${ADDRESS}/health`))).json<{ runtime: string }>();
   return runtime;
 }
 
@@ -42,12 +47,13 @@ export async function nativeVersion(env: Env): Promise<string | null> {
  */
 export async function runNativeTask(env: Env, planHash: string, plan: Plan, task: Task): Promise<TaskOutcome> {
   const { BUCKET } = env;
-  const compute = computeFor(env, task.key);
-  if (!compute) {
+  const found = computeFor(env, task.key);
+  if (!found) {
     throw new PipelineError('internal', `expected a compute server for ${task.id}, which runs natively; found none`, {
       hint: 'use compute: isolate, or bind the compute server',
     });
   }
+  const compute = found.server;
   const needs = taskNeeds(plan, task);
   const whole = needs.rows.length > 0 && plan.data.sizeBytes <= NATIVE_WHOLE_DATA_BYTES;
   const files = whole ? [...needs.files, plan.data.sha256] : needs.files;
@@ -60,7 +66,7 @@ export async function runNativeTask(env: Env, planHash: string, plan: Plan, task
     // asked first where it may not be there: an early answer to the task would cut its body off
     if (![planHash, ...files].every((sha256) => known.has(sha256))) {
       for (const sha256 of await missing(env, compute, [planHash, ...files]))
-        await give(env, compute, sha256, planHash);
+        await giveOnce(env, found, sha256, planHash);
       for (const sha256 of [planHash, ...files]) known.add(sha256);
     }
     const parts: TaskPart[] = [...rows];
@@ -119,6 +125,21 @@ async function missing(env: Env, compute: Fetcher, files: readonly string[]): Pr
 
 function headers(env: Env): Record<string, string> {
   return env.COMPUTE_TOKEN ? { authorization: `Bearer ${env.COMPUTE_TOKEN}` } : {};
+}
+
+async function giveOnce(env: Env, { name, server }: ComputeServer, sha256: string, planHash: string): Promise<void> {
+  const own = `${name} ${sha256}`;
+  if (coming.has(own)) {
+    // a promise must not be awaited across requests, so waiting is by looking
+    for (let looks = 0; coming.has(own) && looks < MOST_LOOKS; looks++) await scheduler.wait(20);
+    if ((await missing(env, server, [sha256])).length === 0) return;
+  }
+  coming.add(own);
+  try {
+    await give(env, server, sha256, planHash);
+  } finally {
+    coming.delete(own);
+  }
 }
 
 // an input that the server lacks, from the bucket

@@ -3,10 +3,10 @@
  * task, an ONNX Runtime and the memory of samples; what is computed, and in which order, is the same everywhere.
  */
 import { runActivationTask, runPilotTask } from '../accumulate/accumulate.ts';
-import type { ActivationTask } from '../accumulate/accumulate.ts';
-import { meansFrom } from '../accumulate/pilot.ts';
+import { readMeans } from '../accumulate/pilot.ts';
+import type { ProvisionalMeans } from '../accumulate/pilot.ts';
 import type { SampleMemory } from '../accumulate/sampleMemory.ts';
-import { openNetworks } from '../activate/activate.ts';
+import { openNetwork, readyNetworks } from '../activate/activate.ts';
 import type { OpenNetworks } from '../activate/activate.ts';
 import { collectGarbage } from '../numeric/garbage.ts';
 import { openNpz } from '../numeric/npz.ts';
@@ -14,10 +14,10 @@ import type { NpzMembers, NpzObject } from '../numeric/npz.ts';
 import type { RangeSource } from '../numeric/range.ts';
 import { openProduct } from '../onnx/product.ts';
 import type { ProductSession } from '../onnx/product.ts';
-import type { OnnxRuntime } from '../onnx/session.ts';
+import type { OnnxRuntime, OnnxSession } from '../onnx/session.ts';
 import type { RowRange } from '../plan/groups.ts';
-import { isActivation } from '../plan/plan.ts';
-import type { Plan, Task } from '../plan/plan.ts';
+import { isActivation, networksOf } from '../plan/plan.ts';
+import type { ActivationTask, Plan, Task } from '../plan/plan.ts';
 import { neededMembers } from '../reduce/needs.ts';
 import type { NeededObject } from '../reduce/needs.ts';
 import { runReductionTask } from '../reduce/reduce.ts';
@@ -43,7 +43,7 @@ export interface TaskNeeds {
 
 export function taskNeeds(plan: Plan, task: Task): TaskNeeds {
   if (!isActivation(task)) return { files: [], rows: [], objects: neededMembers(plan, task) };
-  const networks = plan.sets[task.set]!.networks.map((index) => plan.networks[index]!);
+  const networks = networksOf(plan, task).map((index) => plan.networks[index]!);
   const files = networks.flatMap((n) => [n.modelSha256, ...n.externalData.map((file) => file.sha256)]);
   const objects = task.needs.map((need) => ({ task: need, members: null }));
   return { files: [...new Set(files)], rows: task.ranges, objects };
@@ -53,7 +53,11 @@ export function taskNeeds(plan: Plan, task: Task): TaskNeeds {
 export class TaskRunner {
   readonly runtime: OnnxRuntime;
   readonly #samples: () => SampleMemory;
-  #networks: { key: string; value: OpenNetworks } | undefined;
+  // of one set of one plan; not every task of it runs all its networks
+  #open: { key: string; sessions: Map<number, OnnxSession> } | undefined;
+  #ready: OpenNetworks | undefined;
+  // small beside sessions, and otherwise read by every task of a set
+  #means: { key: string; value: ProvisionalMeans } | undefined;
   #product: Promise<ProductSession> | undefined;
 
   /** @param samples the memory of the next task's samples */
@@ -67,9 +71,11 @@ export class TaskRunner {
     const object = async (index: number): Promise<NpzObject> =>
       openNpz(await inputs.object(index), plan.tasks[index]!.id);
     if (!isActivation(task)) return runReductionTask(plan, task, { object, product: () => this.#openProduct() });
-    const networks = await this.#openNetworks(`${planHash} ${task.set}`, plan, task, inputs);
+    const key = `${planHash} ${task.set}`;
+    const networks = await this.#openNetworks(key, plan, task, inputs);
     if (task.kind === 'pilot') return runPilotTask(plan, task, networks, this.#samples(), inputs);
-    const means = await meansFrom(await (await object(task.needs[0]!)).read(), plan, task.set);
+    if (this.#means?.key !== key) this.#means = { key, value: await readMeans(plan, task, object) };
+    const means = this.#means.value;
     return runActivationTask(plan, task, networks, await this.#openProduct(), this.#samples(), means, inputs);
   }
 
@@ -78,14 +84,24 @@ export class TaskRunner {
   }
 
   async #openNetworks(key: string, plan: Plan, task: ActivationTask, inputs: TaskInputs): Promise<OpenNetworks> {
-    if (this.#networks?.key !== key) {
-      const before = this.#networks;
-      this.#networks = undefined;
-      await before?.value.close();
-      this.#networks = { key, value: await openNetworks(plan, task.set, this.runtime, inputs) };
-      // the files that the sessions were made from
-      collectGarbage();
+    const networks = networksOf(plan, task);
+    if (this.#open?.key === key && this.#ready?.indices.join() === networks.join()) return this.#ready;
+    // what the last batches were written to makes room for networks to be opened
+    this.#ready = undefined;
+    if (this.#open?.key !== key) {
+      const before = this.#open;
+      this.#open = undefined;
+      for (const session of before?.sessions.values() ?? []) await session.release();
     }
-    return this.#networks.value;
+    const { sessions } = (this.#open ??= { key, sessions: new Map() });
+    const own = new Map<number, OnnxSession>();
+    for (const network of networks) {
+      const session = sessions.get(network) ?? (await openNetwork(plan, task.set, network, this.runtime, inputs));
+      sessions.set(network, session);
+      own.set(network, session);
+    }
+    // the files that sessions were made from
+    collectGarbage();
+    return (this.#ready = readyNetworks(plan, own));
   }
 }

@@ -6,7 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildInto } from '../../build.js';
-import { ISOLATE, pipelineText, ROOT, run, runJson, temporaryFolder } from './command.ts';
+import { ISOLATE, NATIVE, NATIVE_VERSION, pipelineText, ROOT, run, runJson, temporaryFolder } from './command.ts';
 import type { RunAnswer } from './command.ts';
 import type { Faults } from './faults.ts';
 
@@ -17,14 +17,18 @@ let reference: RunAnswer;
 // below node_modules, so that the copied command line finds its packages
 const buildOf = (name: string): string => join(ROOT, 'node_modules/.cache/convergent-tests', name);
 
-async function withFaults(name: string, faults: Faults): Promise<{ script: string; args: string[]; out: string }> {
+async function withFaults(
+  name: string,
+  faults: Faults,
+  compute: readonly string[] = ISOLATE,
+): Promise<{ script: string; args: string[]; out: string }> {
   await buildInto(buildOf(name), join(ROOT, 'test/integration/faulty-worker.ts'), {
     TEST_FAULTS: JSON.stringify(faults),
   });
   const out = join(folder.path, `out-${name}`);
   return {
     script: join(buildOf(name), 'cli.js'),
-    args: ['run', file, '--state', join(folder.path, name), '--out', out, ...ISOLATE],
+    args: ['run', file, '--state', join(folder.path, name), '--out', out, ...compute],
     out,
   };
 }
@@ -72,13 +76,13 @@ describe('delivery', () => {
   });
 
   it('tries a failed put again, each time counted, and gives the same bytes', async () => {
-    const { script, args, out } = await withFaults('retried', { puts: { 'activate/': [1, 2, 5], 'reduce/': [30] } });
+    const { script, args, out } = await withFaults('retried', { puts: { 'activate/': [1, 2, 3, 6], 'reduce/': [30] } });
     const answer = await runJson<RunAnswer>(args, { script });
     expect(answer.digest).toBe(reference.digest);
     const { computed } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as RunRecord;
     const retried = computed.filter(({ deliveries }) => deliveries > 1).map(({ deliveries }) => deliveries);
-    // the pilot twice, one shard and one reduction once
-    expect(retried.toSorted((a, b) => a - b)).toEqual([2, 2, 3]);
+    // one pilot twice and the other once, one shard and one reduction once
+    expect(retried.toSorted((a, b) => a - b)).toEqual([2, 2, 2, 3]);
   });
 
   it('reads an object again that came back damaged once', async () => {
@@ -86,6 +90,17 @@ describe('delivery', () => {
     const answer = await runJson<RunAnswer>(args, { script });
     expect(answer.digest).toBe(reference.digest);
   });
+
+  it.runIf(NATIVE_VERSION !== null)(
+    'sends no file to the compute server twice, though both pilots need it',
+    async () => {
+      const { script, args, out } = await withFaults('once', { wholeOnce: ['inputs/'] }, NATIVE);
+      const { tasks } = await runJson<RunAnswer>(args, { script });
+      const { computed } = JSON.parse(readFileSync(join(out, 'run.json'), 'utf8')) as RunRecord;
+      expect(computed).toHaveLength(tasks.total);
+      expect(computed.filter(({ deliveries }) => deliveries > 1)).toEqual([]);
+    },
+  );
 
   it('fails the run with the task and its reason when the retries are used up; the next run goes on', async () => {
     const { script, args } = await withFaults('dead', { puts: { 'reduce/': { from: 8 } } });

@@ -8,4 +8,6 @@ export interface Faults {
   puts?: Record<string, number[] | { from: number }>;
   /** Prefix → ordinals of gets whose bytes come back with one bit turned. */
   damagedGets?: Record<string, number[]>;
+  /** Prefixes of keys that may be read from beginning to end once each; the second such get throws. */
+  wholeOnce?: string[];
 }

@@ -39,6 +39,8 @@ function faultyBucket(bucket: R2Bucket): R2Bucket {
       }
       if (name === 'get') {
         return async (key: string, options?: R2GetOptions) => {
+          const once = !options && TEST_FAULTS.wholeOnce?.some((prefix) => key.startsWith(prefix));
+          if (once && next(`whole ${key}`) > 1) throw new Error(`${key} was read before`);
           const found = await target.get(key, options!);
           const prefix = prefixOf(TEST_FAULTS.damagedGets, key);
           if (

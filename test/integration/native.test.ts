@@ -54,7 +54,7 @@ const alive = (pids: readonly number[]): number[] =>
       return false;
     }
   });
-/** Objects in the bucket when a blow falls: beyond inputs and the pilot, before the last activation. */
+/** Objects in the bucket when a blow falls: beyond inputs and the pilots, before the last activation. */
 const MIDDLE = 15;
 
 describe.runIf(NATIVE_VERSION !== null && process.platform === 'linux')('native compute', () => {

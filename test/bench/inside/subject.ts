@@ -3,21 +3,20 @@
  * samples. Each part is a call, so that whoever holds the clock stands outside (workerd's own clock stands still).
  */
 import { runActivationTask, runPilotTask, unitsInSet } from '../../../src/accumulate/accumulate.ts';
-import type { ActivationTask } from '../../../src/accumulate/accumulate.ts';
 import { addProducts, emptyMoments } from '../../../src/accumulate/moments.ts';
 import { meansFrom } from '../../../src/accumulate/pilot.ts';
 import type { ProvisionalMeans } from '../../../src/accumulate/pilot.ts';
 import type { SampleMemory } from '../../../src/accumulate/sampleMemory.ts';
 import { LayerSamples } from '../../../src/accumulate/samples.ts';
-import { activateShard, openNetworks } from '../../../src/activate/activate.ts';
+import { activateShard, openNetwork, readyNetworks } from '../../../src/activate/activate.ts';
 import type { NetworkFiles, OpenNetworks, ProbeRows } from '../../../src/activate/activate.ts';
 import { openNpz, writeNpz } from '../../../src/numeric/npz.ts';
 import { bufferSource } from '../../../src/numeric/range.ts';
 import { FLOAT32, INPUT, modelFrom, nodeField, OUTPUT, valueField } from '../../../src/onnx/build.ts';
 import { openProduct } from '../../../src/onnx/product.ts';
 import type { ProductSession } from '../../../src/onnx/product.ts';
-import type { FloatTensor, OnnxRuntime } from '../../../src/onnx/session.ts';
-import type { Plan } from '../../../src/plan/plan.ts';
+import type { FloatTensor, OnnxRuntime, OnnxSession } from '../../../src/onnx/session.ts';
+import type { ActivationTask, Plan } from '../../../src/plan/plan.ts';
 import { productSamples } from '../../../src/plan/work.ts';
 
 /** Side of the square matrices of the peak. */
@@ -61,7 +60,10 @@ export async function openSubject(
 
   const open = async (of: Plan, set: number): Promise<OpenSet> => {
     const task = taskOf(set);
-    const networks = await openNetworks(of, set, runtime, files);
+    const sessions = new Map<number, OnnxSession>();
+    for (const network of of.sets[set]!.networks)
+      sessions.set(network, await openNetwork(of, set, network, runtime, files));
+    const networks = readyNetworks(of, sessions);
     const pilot = await writeNpz(await runPilotTask(of, task, networks, memory, source));
     const means = await meansFrom(await (await openNpz(bufferSource(pilot))).read(), of, set);
     return { plan: of, task, networks, means, bare: await bareForward(of, task, networks, source, rows) };

@@ -9,11 +9,12 @@ import type { NpyArray } from '../../../src/numeric/npy.ts';
 import { readNpz, writeNpz } from '../../../src/numeric/npz.ts';
 import { openProduct } from '../../../src/onnx/product.ts';
 import type { ProductSession } from '../../../src/onnx/product.ts';
+import type { Plan } from '../../../src/plan/plan.ts';
 import { BUDGETS } from '../../../src/plan/providers.ts';
 import { wasmRuntime } from '../onnx/fixtures.ts';
 import { sampleKernel } from './kernel.ts';
 import { expectSums } from './sums.ts';
-import { makeWorld, noise, rowsIn, tasksWithIndex } from './world.ts';
+import { alone, makeWorld, noise, rowsIn, tasksWithIndex } from './world.ts';
 import type { TapShape, World } from './world.ts';
 
 let product: ProductSession;
@@ -25,9 +26,21 @@ beforeAll(async () => {
 
 type Members = Record<string, NpyArray>;
 
-async function pilotOf({ plan, networks, source }: World): Promise<ProvisionalMeans> {
-  const [, pilot] = tasksWithIndex(plan, 'pilot')[0]!;
-  return meansFrom(await readNpz(await writeNpz(await runPilotTask(plan, pilot, networks, memory, source))), plan, 0);
+/** The object of each pilot, as a reader finds it. */
+async function pilotsOf({ plan, networks, source }: World): Promise<Members[]> {
+  const objects: Members[] = [];
+  for (const [, pilot] of tasksWithIndex(plan, 'pilot')) {
+    const members = await runPilotTask(plan, pilot, alone(networks, pilot.network), memory, source);
+    objects.push(await readNpz(await writeNpz(members)));
+  }
+  return objects;
+}
+
+const meansOf = (plan: Plan, pilots: readonly Members[]): Promise<ProvisionalMeans> =>
+  meansFrom(Object.assign({}, ...pilots) as Members, plan, 0);
+
+async function pilotOf(world: World): Promise<ProvisionalMeans> {
+  return meansOf(world.plan, await pilotsOf(world));
 }
 
 /** The partials of every activation task, as a reader finds them. */
@@ -226,6 +239,33 @@ describe('runPilotTask(…)', () => {
     });
     expect((await pilotOf(other)).hash).not.toEqual(means.hash);
   });
+
+  it('gives each network alone what it has beside the others, to the bit', async () => {
+    for (const more of ['', 'shard: { batch: 7 }', 'positions: { sample: 3 }']) {
+      const world = await makeWorld([TAPS['rank 4, units in each place, three networks']!, rank2(4, 30, 5)], 70, {
+        more,
+      });
+      const [, pilot] = tasksWithIndex(world.plan, 'pilot')[0]!;
+      const together = await runPilotTask(world.plan, pilot, world.networks, memory, world.source);
+      const expected = await meansFrom(await readNpz(await writeNpz(together)), world.plan, 0);
+      const pilots = await pilotsOf(world);
+      expect(pilots.map((members) => Object.keys(members))).toEqual(
+        [0, 1, 2].map((network) => [0, 1].map((layer) => `means_${layer}_${network}`)),
+      );
+      for (const order of [pilots, pilots.toReversed()]) expect(await meansOf(world.plan, order)).toEqual(expected);
+    }
+  });
+
+  it('are refused where one is missing, is of another network, or has other units', async () => {
+    const world = await makeWorld([rank2(4, 3)], 70);
+    const [first, second] = (await pilotsOf(world)) as [Members, Members];
+    const refused = { code: 'object-damaged' };
+    await expect(meansOf(world.plan, [first])).rejects.toMatchObject(refused);
+    await expect(meansOf(world.plan, [first, first])).rejects.toMatchObject(refused);
+    const wider = { means_0_1: first.means_0_0! };
+    await expect(meansOf(world.plan, [first, wider])).rejects.toMatchObject(refused);
+    expect((await meansOf(world.plan, [first, second])).hash).toHaveLength(32);
+  });
 });
 
 describe('what is not finite', () => {
@@ -268,12 +308,13 @@ describe('what is not finite', () => {
           return outputs;
         };
       }
-      const [, pilot] = tasksWithIndex(world.plan, 'pilot')[0]!;
+      const [, pilot] = tasksWithIndex(world.plan, 'pilot').find(([, { network }]) => text.endsWith('ab'[network]!))!;
       const says = {
         code: 'not-finite',
         message: expect.stringContaining(`found ${bad} at ${text}, row ${row}`) as string,
       };
-      await expect(runPilotTask(world.plan, pilot, world.networks, memory, world.source)).rejects.toMatchObject(says);
+      const own = alone(world.networks, pilot.network);
+      await expect(runPilotTask(world.plan, pilot, own, memory, world.source)).rejects.toMatchObject(says);
       const [, task] = tasksWithIndex(world.plan, 'activate').find(([, each]) => rowsIn(each).includes(row))!;
       await expect(
         runActivationTask(world.plan, task, world.networks, product, memory, clean, world.source),

@@ -117,10 +117,10 @@ export async function makeWorld(
   return {
     plan,
     networks: {
+      indices: names.map((_, network) => network),
       sessions,
       preparers: plan.networks.map(({ preprocessing }) => rowPreparer(plan.data, preprocessing)),
       outputs: names.map(() => undefined),
-      close: () => Promise.resolve(),
     },
     source: {
       rows: ([start, end]) => Promise.resolve(new Uint8Array(data.slice(start * rowSize, end * rowSize).buffer)),
@@ -141,6 +141,12 @@ export async function makeWorld(
       );
     },
   };
+}
+
+/** One of the networks of a world. */
+export function alone({ indices, sessions, preparers, outputs }: OpenNetworks, network: number): OpenNetworks {
+  const pick = <T>(values: readonly T[]): T[] => values.filter((_, at) => indices[at] === network);
+  return { indices: [network], sessions: pick(sessions), preparers: pick(preparers), outputs: pick(outputs) };
 }
 
 /** The tasks of one kind with their indices. */

@@ -41,10 +41,10 @@ describe('taskAmounts(plan, models)', () => {
       readBytes: 5 * 64 + Math.ceil(64_128 / 65_536) * 32,
       madeBytes: 4 * 8 * 11 + 4 * 5 * 12,
       writes: 1,
-      // rows, chunk list; the object itself once; of the pilot's its directory, and a piece
-      reads: 1 + 1 + 1 + 1 + 1,
+      // rows, chunk list; the object itself once; of the pilots' their directories, and a piece
+      reads: 1 + 1 + 1 + 2 + 1,
     });
-    expect(of('pilot')).toMatchObject({ productFlops: 0, forwardFlops: 64 * 2 * 2_000_000, madeBytes: 4 * 20 });
+    expect(of('pilot')).toMatchObject({ productFlops: 0, forwardFlops: 64 * 2_000_000, madeBytes: 4 * 10 });
     expect(of('correlate')).toMatchObject({
       // the two triangles and the block between, of 20 groups
       readBytes: 20 * 8 * (10 + 16 + 10),
@@ -134,7 +134,7 @@ describe('forecastPlan(plan, models)', () => {
     // 2 layers: small files together, and a summary each
     expect(usage.objectWrites).toBe(tasks + 2 * 2);
     expect(usage.workerRequests).toBe(tasks + 1);
-    // looked for at the start, before each of pilot, activate and correlate, and at the end
+    // looked for at the start, before each of pilots, activations and correlations, and at the end
     expect(usage.objectReads).toBeGreaterThan(5 * tasks);
   });
 
@@ -180,6 +180,8 @@ describe('forecastHere(plan, models, cores)', () => {
       expect(two!.get(kind)).toBeLessThanOrEqual(one!.get(kind)!);
     }
     expect(two!.get('activate')).toBeLessThan(0.6 * one!.get('activate')!);
+    // each pilot opens and runs its own network alone
+    expect(two!.get('pilot')).toBeCloseTo(one!.get('pilot')! / 2, 12);
   });
 });
 

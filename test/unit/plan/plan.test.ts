@@ -3,7 +3,7 @@ import { parseDefinition } from '../../../src/definition/definition.ts';
 import type { ModelInspection } from '../../../src/inspect/inspect.ts';
 import { makePlan, objectKey } from '../../../src/plan/plan.ts';
 import type { CodeHashes, Plan, PlanInputs, Task, TaskKind } from '../../../src/plan/plan.ts';
-import { definitionText, inputs, inspection, planOf, tasksOf } from './inputs.ts';
+import { definitionText, inputs, inspection, MIB, planOf, tasksOf } from './inputs.ts';
 
 const KINDS: TaskKind[] = ['pilot', 'activate', 'merge', 'correlate', 'match', 'predict', 'cluster'];
 const count = (plan: Plan): number[] => KINDS.map((kind) => tasksOf(plan, kind).length);
@@ -23,11 +23,11 @@ describe('makePlan(inputs)', () => {
   });
 
   it('merges a group only where it has several partials', async () => {
-    // a pilot, a shard a group; a correlation a layer, four alignments a pair and layer
-    expect(count(await planOf())).toEqual([1, 20, 0, 2, 2, 4, 2]);
+    // a pilot a network, a shard a group; a correlation a layer, four alignments a pair and layer
+    expect(count(await planOf())).toEqual([2, 20, 0, 2, 2, 4, 2]);
     // 3,000 rows are 3 blocks of 50 in each of 20 groups
     const plan = await planOf('shard: { rows: 50 }');
-    expect(count(plan)).toEqual([1, 60, 20, 2, 2, 4, 2]);
+    expect(count(plan)).toEqual([2, 60, 20, 2, 2, 4, 2]);
     for (const merge of tasksOf(plan, 'merge')) {
       const needs = merge.needs.map((need) => plan.tasks[need]!);
       expect(needs.map((need) => [need.kind, 'group' in need && need.group])).toEqual(
@@ -35,7 +35,7 @@ describe('makePlan(inputs)', () => {
       );
     }
     // 1,010 rows: one row more in the first group alone
-    expect(count(await planOf('shard: { rows: 50 }', { dataRows: 1001 }))).toEqual([1, 21, 1, 2, 2, 4, 2]);
+    expect(count(await planOf('shard: { rows: 50 }', { dataRows: 1001 }))).toEqual([2, 21, 1, 2, 2, 4, 2]);
   });
 
   it.each([
@@ -59,13 +59,29 @@ describe('makePlan(inputs)', () => {
     expect(seen.every((times) => times === 1)).toBe(true);
   });
 
-  it('correlates every group once, in their order, after the pilot', async () => {
+  it('correlates every group once, in their order, after the pilots', async () => {
     const plan = await planOf('shard: { rows: 50 }', { dataRows: 1500 });
     for (const { needs } of tasksOf(plan, 'correlate')) {
-      const [pilot, ...groups] = needs.map((need) => plan.tasks[need]!);
-      expect(pilot!.kind).toBe('pilot');
+      const [first, second, ...groups] = needs.map((need) => plan.tasks[need]!);
+      expect([first, second]).toMatchObject([{ kind: 'pilot' }, { kind: 'pilot' }]);
       expect(groups.map((task) => 'group' in task && task.group)).toEqual([...Array(20).keys()]);
     }
+  });
+
+  it('has a pilot of each network, which every shard needs, in the networks’ order', async () => {
+    const [small, large] = [inspection('a'), inspection('b', { peakActivationBytes: 10 * MIB })];
+    const plan = await planOf('shard: { batch: 4 }', { models: [small, large, inspection('c')] });
+    const pilots = tasksOf(plan, 'pilot');
+    expect(pilots.map(({ id, network, needs }) => [id, network, needs])).toEqual([
+      ['pilot-a', 0, []],
+      ['pilot-b', 1, []],
+      ['pilot-c', 2, []],
+    ]);
+    for (const { needs } of tasksOf(plan, 'activate')) expect(needs.map((need) => plan.tasks[need])).toEqual(pilots);
+    // each is planned with the memory of its own network
+    expect(pilots[1]!.projectedBytes - pilots[0]!.projectedBytes).toBe(4 * (10 * MIB - small.peakActivationBytes));
+    expect(pilots[2]!.projectedBytes).toBe(pilots[0]!.projectedBytes);
+    expect(pilots[1]!.projectedBytes).toBeLessThan(tasksOf(plan, 'activate')[0]!.projectedBytes);
   });
 
   it('has one correlation of all blocks for all pairs of a layer', async () => {
@@ -85,7 +101,7 @@ describe('makePlan(inputs)', () => {
         [2, 2],
       ]),
     );
-    expect(count(plan)).toEqual([1, 20, 0, 2, 6, 12, 6]);
+    expect(count(plan)).toEqual([3, 20, 0, 2, 6, 12, 6]);
   });
 
   it('switches stages off', async () => {
@@ -171,6 +187,42 @@ describe('keys', () => {
     expect(changedKinds(await planOf(), await planOf(more, change))).toEqual(kinds);
   });
 
+  const pilotKeys = (plan: Plan): string[] => tasksOf(plan, 'pilot').map(({ key }) => key);
+
+  const cube = (name: string): ModelInspection =>
+    inspection(name, {}, [
+      [2, 8, 8, 8],
+      [2, 6],
+    ]);
+  const layers = definitionText().replace('early: e', 'early: { a: e, b: { tensor: e, units: 2 } }');
+  it.each<[what: string, change: Partial<PlanInputs>, kept: boolean[]]>([
+    ['another second model', { models: [cube('a'), cube('c')] }, [true, false]],
+    ['another first model', { models: [cube('c'), cube('b')] }, [false, true]],
+    ['external data of the second', { externalData: [[], external] }, [true, false]],
+    ['a scale of the first', withNetworks('a: { model: a.onnx, scale: 255 }, b: { model: b.onnx }'), [false, true]],
+    ['another unit axis of the second', parseDefinition(layers, 't.yaml'), [true, false]],
+    ['a third network', { models: ['a', 'b', 'c'].map(cube) }, [true, true, false]],
+    ['other data', { data: { ...inputs().data, sha256: 'e'.repeat(64) } }, [false, false]],
+  ])('of pilots follow each from its own network: %s', async (_, change, kept) => {
+    const before = pilotKeys(await planOf('', { models: [cube('a'), cube('b')] }));
+    const after = pilotKeys(await planOf('', { models: [cube('a'), cube('b')], ...change }));
+    expect(after.map((key, network) => key === before[network])).toEqual(kept);
+  });
+
+  it('of the activations and correlations follow from all pilots', async () => {
+    const [before, after] = [await planOf(), await planOf('', { models: [inspection('a'), inspection('c')] })];
+    expect(pilotKeys(after)[0]).toBe(pilotKeys(before)[0]);
+    for (const kind of ['activate', 'correlate'] as const)
+      expect(changed(before, after).filter((task) => task.kind === kind)).toHaveLength(tasksOf(before, kind).length);
+  });
+
+  it('of the activations follow from the rows that the means are of, where these are fewer than 64', async () => {
+    const [more, less] = [40, 30].map((dataRows) => planOf('shard: { rows: 1 }', { dataRows }));
+    const rowsOf = (plan: Plan): string[] => tasksOf(plan, 'activate').map(({ ranges }) => ranges.join());
+    expect(rowsOf(await more!)).toEqual(expect.arrayContaining(rowsOf(await less!)));
+    expect(changed(await less!, await more!).filter(({ kind }) => kind === 'activate')).toHaveLength(30);
+  });
+
   it('change with the seed where it draws: positions, or targets', async () => {
     const positions = 'positions: { sample: 5 }';
     expect(changedKinds(await planOf(positions), await planOf(`${positions}\nseed: 9`))).toEqual(ALL);
@@ -181,7 +233,7 @@ describe('keys', () => {
     expect(drawn.map((task) => 'layer' in task && task.layer)).toEqual([1, 1]);
   });
 
-  it('of full tasks and the pilot stay when rows are raised; those of parts of them do not', async () => {
+  it('of full tasks and the pilots stay when rows are raised; those of parts of them do not', async () => {
     const [less, more] = [
       await planOf('shard: { rows: 50 }', { dataRows: 2000 }),
       await planOf('shard: { rows: 50 }', { dataRows: 5000 }),

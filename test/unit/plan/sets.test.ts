@@ -102,8 +102,13 @@ describe('chooseSets(inputs, choice)', () => {
     ]);
     expect(split.sets[0]!.why).toBe('asked for isolate; layers split');
     expectWhole(split);
-    // each set has a pilot, shards and a correlation of its own
-    expect(tasksOf(split, 'pilot')).toHaveLength(2);
+    // each set has pilots, shards and a correlation of its own
+    expect(tasksOf(split, 'pilot').map(({ id, set, network }) => [id, set, network])).toEqual([
+      ['pilot-0-a', 0, 0],
+      ['pilot-0-b', 0, 1],
+      ['pilot-1-a', 1, 0],
+      ['pilot-1-b', 1, 1],
+    ]);
     expect(tasksOf(split, 'correlate').map(({ set, layer }) => [set, layer])).toEqual([
       [0, 0],
       [1, 1],
@@ -122,6 +127,11 @@ describe('chooseSets(inputs, choice)', () => {
     expect(setsOf(plan)).toEqual(plan.pairs.map(({ a, b }) => [[a, b], [0, 1], 'isolate']));
     expect(plan.sets[0]!.why).toContain('pair by pair');
     expectWhole(plan);
+    // the same layers in the same batch: a network has one pilot, whichever pair it is in
+    const pilots = tasksOf(plan, 'pilot');
+    expect(pilots.map(({ network }) => network)).toEqual([0, 1, 2, 3]);
+    for (const { set, needs } of tasksOf(plan, 'activate'))
+      expect(needs.map((need) => plan.tasks[need])).toEqual(plan.sets[set]!.networks.map((n) => pilots[n]));
   });
 
   it.each([2, 3, 5])('puts every pair at every layer into a set, however small the budget: %i networks', async (n) => {

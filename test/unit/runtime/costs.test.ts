@@ -20,7 +20,7 @@ describe('costsOf(plan, records)', () => {
     expect(costsOf(await planOf(), [])).toBe(null);
   });
 
-  it('sets what tasks took beside their forecast, the pilot with the activations', async () => {
+  it('sets what tasks took beside their forecast, pilots with the activations', async () => {
     const plan = await makeForecastPlan(inputs());
     const records = [
       record('pilot'),
@@ -30,7 +30,7 @@ describe('costsOf(plan, records)', () => {
     ];
     const { rows, cloud, pricesRead, note } = costsOf(plan, records)!;
     expect(rows.map(({ stage, tasks }) => [stage, tasks])).toEqual([
-      ['activate', 21],
+      ['activate', 22],
       ['correlate', 2],
       ['match', 2],
       ['predict', 4],
@@ -39,7 +39,7 @@ describe('costsOf(plan, records)', () => {
     const seconds = plan.forecast!.kinds.filter(({ kind }) => kind === 'pilot' || kind === 'activate');
     expect(rows[0]).toEqual({
       stage: 'activate',
-      tasks: 21,
+      tasks: 22,
       forecastSeconds: seconds[0]!.seconds + seconds[1]!.seconds,
       actualSeconds: 2 + 2 + 5,
       forecastBytes: Math.max(seconds[0]!.projectedBytes, seconds[1]!.projectedBytes),
@@ -49,7 +49,7 @@ describe('costsOf(plan, records)', () => {
     expect(rows[2]).toMatchObject({ actualSeconds: 2, peakBytes: null });
     expect(cloud.map(({ workers }) => workers)).toEqual([1, 50, 250]);
     expect(pricesRead).toMatch(/^20\d\d-\d\d$/);
-    expect(note).toContain('4 of 31 tasks that were computed in this attempt');
+    expect(note).toContain('4 of 32 tasks that were computed in this attempt');
   });
 
   it('says so where everything was computed', async () => {
@@ -58,6 +58,6 @@ describe('costsOf(plan, records)', () => {
       plan,
       plan.tasks.map(({ kind }) => record(kind)),
     )!;
-    expect(note).toContain('All 31 tasks were computed in this attempt.');
+    expect(note).toContain('All 32 tasks were computed in this attempt.');
   });
 });

@@ -224,15 +224,89 @@ describe('TaskRunner.run and taskNeeds', () => {
         Promise.resolve(new Uint8Array(data.slice(start * 192, end * 192).buffer)),
     };
     const none = (): never => expect.fail('a pilot needs no object');
-    const pilot = await runner.run('plan 1', plan, plan.tasks[0]!, { ...source, object: none });
-    const bytes = await writeNpz(pilot);
-    for (const index of [1, 2, 1]) {
-      await runner.run('plan 1', plan, plan.tasks[index]!, { ...source, object: async () => bufferSource(bytes) });
+    const pilots: NpzMembers[] = [];
+    const object = async (index: number) => bufferSource(await writeNpz(pilots[index]!));
+    for (const index of [0, 1]) {
+      pilots.push(await runner.run('plan 1', plan, plan.tasks[index]!, { ...source, object: none }));
+      expect(opened, 'its own network').toBe(index + 1);
     }
+    for (const index of [2, 3, 2]) await runner.run('plan 1', plan, plan.tasks[index]!, { ...source, object });
     // two networks and the product
     expect(opened).toBe(3);
-    await runner.run('plan 2', plan, plan.tasks[1]!, { ...source, object: async () => bufferSource(bytes) });
+    const again = await runner.run('plan 1', plan, plan.tasks[0]!, { ...source, object: none });
+    expect(again).toEqual(pilots[0]);
+    await runner.run('plan 1', plan, plan.tasks[3]!, { ...source, object });
+    expect(opened, 'a pilot in between').toBe(3);
+    await runner.run('plan 2', plan, plan.tasks[2]!, { ...source, object });
     expect(opened).toBe(5);
+  });
+
+  it('closes what it opened, once, also where another network does not open', async () => {
+    const plan = await planOf(['conv', 'conv_outside'], '');
+    const runtime = await wasmRuntime();
+    let [opened, closed] = [0, 0];
+    const counting = {
+      ...runtime,
+      createSession: async (...args: Parameters<typeof runtime.createSession>) => {
+        const session = await runtime.createSession(...args);
+        opened++;
+        return {
+          ...session,
+          run: session.run.bind(session),
+          release: () => {
+            closed++;
+            return session.release();
+          },
+        };
+      },
+    };
+    const runner = new TaskRunner(counting, await samples());
+    const none = (): never => expect.fail('a pilot needs no object');
+    const rows = ([start, end]: readonly [number, number]): Promise<Uint8Array> =>
+      Promise.resolve(new Uint8Array(data.slice(start * 192, end * 192).buffer));
+    const whole = { rows, object: none, file: (sha256: string) => Promise.resolve(bufferSource(FILES[sha256]!)) };
+    const torn = { rows, object: none, file: () => Promise.resolve(bufferSource(new Uint8Array(64).fill(7))) };
+    await runner.run('plan 1', plan, plan.tasks[0]!, whole);
+    await expect(runner.run('plan 1', plan, plan.tasks[1]!, torn)).rejects.toThrow('(model-invalid)');
+    expect([opened, closed]).toEqual([1, 0]);
+    await runner.run('plan 1', plan, plan.tasks[1]!, whole);
+    expect([opened, closed]).toEqual([2, 0]);
+    await runner.run('plan 2', plan, plan.tasks[0]!, whole);
+    expect([opened, closed]).toEqual([3, 2]);
+  });
+
+  it('a pilot asks for the files of its own network alone', async () => {
+    const plan = await planOf(['conv', 'conv_outside'], '');
+    const [first, second] = plan.tasks.slice(0, 2).map((task) => taskNeeds(plan, task).files);
+    const inside = await sha256Hex(fixture('conv'));
+    expect(plan.tasks.slice(0, 2).map(({ kind }) => kind)).toEqual(['pilot', 'pilot']);
+    expect(first).toEqual([inside]);
+    expect(new Set(second)).toEqual(new Set([await sha256Hex(fixture('conv_outside')), await sha256Hex(conv)]));
+    // runPlan refuses what was not declared
+    expect(await runPlan({ ...plan, tasks: plan.tasks.slice(0, 2) })).toHaveLength(2);
+  });
+
+  it.each([
+    ['is damaged', (bytes: Uint8Array) => bytes.with(bytes.length >> 1, bytes[bytes.length >> 1]! ^ 1)],
+    ['is cut off', (bytes: Uint8Array) => bytes.slice(0, -40)],
+    ['is nothing', () => new Uint8Array(0)],
+  ])('refuses an activation and a correlation where the object of a pilot %s', async (_, damage) => {
+    const plan = await planOf(['conv', 'conv_outside'], '');
+    const objects = await runPlan(plan);
+    const second = plan.tasks.findIndex((task) => task.kind === 'pilot' && task.network === 1);
+    const runner = new TaskRunner(await wasmRuntime(), await samples());
+    for (const kind of ['activate', 'correlate']) {
+      const task = plan.tasks.find((each) => each.kind === kind)!;
+      const ran = runner.run('plan', plan, task, {
+        file: (sha256) => Promise.resolve(bufferSource(FILES[sha256]!)),
+        rows: () => expect.fail('refused before any row is read'),
+        object: async (index) => {
+          const bytes = await writeNpz(objects[index]!);
+          return bufferSource(index === second ? damage(bytes) : bytes);
+        },
+      });
+      await expect(ran, kind).rejects.toMatchObject({ code: 'object-damaged' });
+    }
   });
 
   it('never adds what another pilot’s means were subtracted from', async () => {
