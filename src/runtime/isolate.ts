@@ -4,11 +4,13 @@
  */
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
 import { SampleMemory } from '../accumulate/sampleMemory.ts';
-import kernel from '../accumulate/samples.wat';
+import sampleKernel from '../accumulate/samples.wat';
 import { writeNpz } from '../numeric/npz.ts';
+import rowKernel from '../numeric/rows.wat';
 import type { OnnxRuntime } from '../onnx/session.ts';
 import { loadWasmRuntime } from '../onnx/wasm.ts';
 import type { Plan, Task } from '../plan/plan.ts';
+import { LassoMemory } from '../reduce/predict/lassoMemory.ts';
 import { TaskRunner } from '../task/task.ts';
 import { hasObject, inputSource, objectSource, rowReader } from './store.ts';
 
@@ -25,11 +27,16 @@ export interface TaskOutcome {
 let runner: TaskRunner | undefined;
 let busy = false;
 
-// one memory for all tasks: workerd lets a gigabyte of dropped ones stand before it collects them
+// the same memories for all tasks: workerd lets a gigabyte of dropped ones stand before it collects them
 async function openRunner(): Promise<TaskRunner> {
   const runtime = await loadWasmRuntime(wasm);
-  const memory = new SampleMemory(kernel);
-  return new TaskRunner(runtime, () => memory);
+  const samples = new SampleMemory(sampleKernel);
+  const lasso = new LassoMemory(rowKernel);
+  return new TaskRunner(
+    runtime,
+    () => samples,
+    () => lasso,
+  );
 }
 
 /**
