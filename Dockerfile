@@ -29,6 +29,7 @@ COPY --from=build /app/package.json package.json
 COPY --from=build /app/dist/compute.js dist/compute.js
 COPY --from=build /app/dist/child.js dist/child.js
 COPY --from=build /app/dist/samples.wasm dist/samples.wasm
+COPY --from=build /app/dist/rows.wasm dist/rows.wasm
 RUN mkdir -p /var/cache/convergent && chown node:node /var/cache/convergent
 USER node
 EXPOSE 8080

@@ -1,11 +1,11 @@
 // Builds dist/: the command line (cli.js), the compute server (compute.js, child.js), the Worker (worker.js), their wasm
-// (ONNX Runtime's, and the kernel of samples), and the scripts of the report's page and of the service's pages.
+// (ONNX Runtime's, and kernels of our own), and the scripts of the report's page and of the service's pages.
 // Each kind of task has its own code hash, taken from its own minified bundle, so that a change of the
 // page or of the command line leaves every stored task valid.
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import wabt from 'wabt';
@@ -26,16 +26,18 @@ const PAGE_SCRIPTS = {
   'src/service/pages/browser/script.ts': 'dist/service.iife',
 };
 
-/** The kernel that copies activations into samples: its text, and its file beside the bundles. */
-const KERNEL_TEXT = 'src/accumulate/samples.wat';
-const KERNEL = 'samples.wasm';
+/** The kernels: what copies activations into samples, and what computes with rows of matrices. */
+const KERNELS = { samples: 'src/accumulate/samples.wat', rows: 'src/numeric/rows.wat' };
 
 /** What a Worker imports as compiled modules, since it may not compile any. */
 export const wasmBesideBundle = {
   name: 'wasm-beside-the-bundle',
   setup: (bundle) => {
     bundle.onResolve({ filter: /\.wasm$/ }, () => ({ path: `./${WASM}`, external: true }));
-    bundle.onResolve({ filter: /\.wat$/ }, () => ({ path: `./${KERNEL}`, external: true }));
+    bundle.onResolve({ filter: /\.wat$/ }, ({ path }) => ({
+      path: `./${basename(path, '.wat')}.wasm`,
+      external: true,
+    }));
   },
 };
 const workerOptions = {
@@ -52,12 +54,15 @@ const workerOptions = {
   logLevel: 'warning',
 };
 
-/** The bytes of the kernel's module. */
-export async function assembleKernel() {
+/**
+ * The bytes of a kernel's module.
+ * @param {keyof typeof KERNELS} name
+ */
+export async function assembleKernel(name) {
   const assembler = await wabt();
   // a copy: it reads all of a view's buffer
-  const text = new Uint8Array(readFileSync(join(ROOT, KERNEL_TEXT)));
-  const parsed = assembler.parseWat(KERNEL_TEXT, text, { simd: true });
+  const text = new Uint8Array(readFileSync(join(ROOT, KERNELS[name])));
+  const parsed = assembler.parseWat(KERNELS[name], text, { simd: true, bulk_memory: true });
   try {
     return new Uint8Array(parsed.toBinary({}).buffer);
   } finally {
@@ -78,12 +83,13 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
   // the runtime's options count as code; its own version stands in the key beside the hash
   const isolate = [await bundleOf('src/onnx/wasm.ts'), readFileSync(wasmPath)];
   const native = [await bundleOf('src/compute/native.ts')];
-  const kernel = await assembleKernel();
-  const activate = [await bundleOf('src/accumulate/accumulate.ts'), kernel];
-  const reduce = await bundleOf('src/reduce/reduce.ts');
+  const samples = await assembleKernel('samples');
+  const rows = await assembleKernel('rows');
+  const activate = [await bundleOf('src/accumulate/accumulate.ts'), samples];
+  const reduce = [await bundleOf('src/reduce/reduce.ts'), rows];
   const codeHashes = {
-    isolate: { activate: hashOf(...activate, ...isolate), reduce: hashOf(reduce, ...isolate) },
-    native: { activate: hashOf(...activate, ...native), reduce: hashOf(reduce, ...native) },
+    isolate: { activate: hashOf(...activate, ...isolate), reduce: hashOf(...reduce, ...isolate) },
+    native: { activate: hashOf(...activate, ...native), reduce: hashOf(...reduce, ...native) },
     inspect: hashOf(await bundleOf('src/inspect/inspect.ts'), ...isolate, ...native),
   };
   const define = { CODE_HASHES: JSON.stringify(codeHashes), CONVERGENT_VERSION: JSON.stringify(version) };
@@ -111,7 +117,8 @@ export async function buildInto(out, workerEntry = join(ROOT, 'src/worker.ts'), 
     define: { ...define, ...workerDefine },
   });
   copyFileSync(wasmPath, join(out, WASM));
-  writeFileSync(join(out, KERNEL), kernel);
+  writeFileSync(join(out, 'samples.wasm'), samples);
+  writeFileSync(join(out, 'rows.wasm'), rows);
   // what runs under Node: the command line, the compute server, and its child processes
   for (const [entry, file] of Object.entries(NODE_ENTRIES)) {
     await build({

@@ -25,7 +25,7 @@ import type { NativeCompute } from './native.ts';
 import { processesMarked, STATE_MARK } from './state.ts';
 
 const WASM = 'ort-wasm-simd-threaded.wasm';
-const KERNEL = 'samples.wasm';
+const KERNELS = ['samples.wasm', 'rows.wasm'];
 /** A WebAssembly module without content: magic and version. */
 const NO_CODE = Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
 /** Messages of one local batch where tasks run natively. */
@@ -108,7 +108,7 @@ async function startWorker(
       { type: 'ESModule', path: 'worker.js', contents: readFileSync(join(dist, worker), 'utf8') },
       // compiled as the Worker starts, and called by its own tasks and inspections alone
       { type: 'CompiledWasm', path: WASM, contents: compute && !inspects ? NO_CODE : readFileSync(join(dist, WASM)) },
-      { type: 'CompiledWasm', path: KERNEL, contents: readFileSync(join(dist, KERNEL)) },
+      ...KERNELS.map((path) => ({ type: 'CompiledWasm' as const, path, contents: readFileSync(join(dist, path)) })),
     ],
     compatibilityDate: COMPATIBILITY_DATE,
     compatibilityFlags: ['nodejs_compat'],

@@ -28,9 +28,11 @@ export function wholeBlock(values: Float64Array, rows: number, columns: number):
   };
 }
 
-/** All of a block in one array, [rows × columns]. */
-export async function readBlock(block: BlockSource): Promise<Float64Array> {
-  const whole = new Float64Array(block.rows * block.columns);
+/** All of a block in one array, [rows × columns]: `whole`, where it is given. */
+export async function readBlock(
+  block: BlockSource,
+  whole = new Float64Array(block.rows * block.columns),
+): Promise<Float64Array> {
   for await (const { first, values } of block.chunks()) whole.set(values, first * block.columns);
   return whole;
 }

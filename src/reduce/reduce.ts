@@ -35,6 +35,7 @@ import {
   statsMemberNames,
 } from './objects.ts';
 import { joinPredictions } from './predict/join.ts';
+import type { LassoMemory } from './predict/lassoMemory.ts';
 import { predictUnits } from './predict/predict.ts';
 import type { Prediction } from './predict/predict.ts';
 import { chooseTargets } from './predict/targets.ts';
@@ -45,6 +46,8 @@ export interface ReductionInputs {
   object(task: number): Promise<NpzObject>;
   /** Products of rows; opening it is only asked for where there are rows. */
   product(): Promise<ProductSession>;
+  /** The memory of the task's sparse prediction. */
+  lasso(): LassoMemory;
 }
 
 /**
@@ -145,7 +148,8 @@ async function predict(
   const heldOut = plan.fitGroups < plan.groups.count;
   const fit = heldOut ? 'fit_r' : 'r';
   const across = from === a;
-  const fitGram = await readBlock(await open(plan, task, inputs, from, from, fit));
+  const memory = inputs.lasso();
+  await readBlock(await open(plan, task, inputs, from, from, fit), memory.open(sources.std.length));
   const fitCross = await readTargets(await open(plan, task, inputs, a, b, fit), chosen, across);
   const heldOutGram = heldOut ? await readBlock(await open(plan, task, inputs, from, from, 'held_out')) : null;
   const heldOutCross = heldOut
@@ -153,7 +157,7 @@ async function predict(
     : null;
   const object = await inputs.object(blockTask(plan, task.needs, a, b));
   const heldOutSamples = countsFrom(await object.read(['counts'])).heldOutSamples;
-  const input = { sources, targets, chosen, fitGram, fitCross, heldOutGram, heldOutCross, heldOutSamples };
+  const input = { sources, targets, chosen, memory, fitCross, heldOutGram, heldOutCross, heldOutSamples };
   return predictUnits(input, settings.alphas);
 }
 

@@ -4,11 +4,14 @@
  */
 import wasm from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
 import { SampleMemory } from '../accumulate/sampleMemory.ts';
-import kernel from '../accumulate/samples.wat';
+import sampleKernel from '../accumulate/samples.wat';
 import { writeNpz } from '../numeric/npz.ts';
+import rowKernel from '../numeric/rows.wat';
 import type { OnnxRuntime } from '../onnx/session.ts';
 import { loadWasmRuntime } from '../onnx/wasm.ts';
+import { isActivation } from '../plan/plan.ts';
 import type { Plan, Task } from '../plan/plan.ts';
+import { LassoMemory } from '../reduce/predict/lassoMemory.ts';
 import { TaskRunner } from '../task/task.ts';
 import { hasObject, inputSource, objectSource, rowReader } from './store.ts';
 
@@ -23,13 +26,18 @@ export interface TaskOutcome {
 }
 
 let runner: TaskRunner | undefined;
+let lasso: LassoMemory | undefined;
 let busy = false;
 
-// one memory for all tasks: workerd lets a gigabyte of dropped ones stand before it collects them
+// the same memory for tasks one after another: workerd lets a gigabyte of dropped ones stand before it collects them
 async function openRunner(): Promise<TaskRunner> {
   const runtime = await loadWasmRuntime(wasm);
-  const memory = new SampleMemory(kernel);
-  return new TaskRunner(runtime, () => memory);
+  const samples = new SampleMemory(sampleKernel);
+  return new TaskRunner(
+    runtime,
+    () => samples,
+    () => (lasso ??= new LassoMemory(rowKernel)),
+  );
 }
 
 /**
@@ -46,6 +54,8 @@ export async function runIsolateTask(
     if (waited && (await hasObject(bucket, task))) return null;
     const started = Date.now();
     runner ??= await openRunner();
+    // what predictions grew it to isn't counted among an activation's; those of a run come after its activations
+    if (isActivation(task)) lasso = undefined;
     const members = await runner.run(planHash, plan, task, {
       file: (sha256) => inputSource(bucket, plan, sha256),
       rows: rowReader(bucket, plan.data),

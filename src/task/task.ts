@@ -1,6 +1,6 @@
 /**
  * Run this task, give me its object: the one interface of both providers. Whoever implements it brings the inputs of a
- * task, an ONNX Runtime and the memory of samples; what is computed, and in which order, is the same everywhere.
+ * task, an ONNX Runtime and the memories of its kernels; what is computed, and in which order, is the same everywhere.
  */
 import { runActivationTask, runPilotTask } from '../accumulate/accumulate.ts';
 import { readMeans } from '../accumulate/pilot.ts';
@@ -18,6 +18,7 @@ import type { OnnxRuntime, OnnxSession } from '../onnx/session.ts';
 import type { RowRange } from '../plan/groups.ts';
 import { isActivation, networksOf } from '../plan/plan.ts';
 import type { ActivationTask, Plan, Task } from '../plan/plan.ts';
+import type { LassoMemory } from '../reduce/predict/lassoMemory.ts';
 import { neededMembers } from '../reduce/needs.ts';
 import type { NeededObject } from '../reduce/needs.ts';
 import { runReductionTask } from '../reduce/reduce.ts';
@@ -53,6 +54,7 @@ export function taskNeeds(plan: Plan, task: Task): TaskNeeds {
 export class TaskRunner {
   readonly runtime: OnnxRuntime;
   readonly #samples: () => SampleMemory;
+  readonly #lasso: () => LassoMemory;
   // of one set of one plan; not every task of it runs all its networks
   #open: { key: string; sessions: Map<number, OnnxSession> } | undefined;
   #ready: OpenNetworks | undefined;
@@ -60,17 +62,19 @@ export class TaskRunner {
   #means: { key: string; value: ProvisionalMeans } | undefined;
   #product: Promise<ProductSession> | undefined;
 
-  /** @param samples the memory of the next task's samples */
-  constructor(runtime: OnnxRuntime, samples: () => SampleMemory) {
+  /** @param samples the memory of the next task's samples; `lasso` that of its sparse prediction */
+  constructor(runtime: OnnxRuntime, samples: () => SampleMemory, lasso: () => LassoMemory) {
     this.runtime = runtime;
     this.#samples = samples;
+    this.#lasso = lasso;
   }
 
   /** The members of the task's object. Not to be called while another task is under way. */
   async run(planHash: string, plan: Plan, task: Task, inputs: TaskInputs): Promise<NpzMembers> {
     const object = async (index: number): Promise<NpzObject> =>
       openNpz(await inputs.object(index), plan.tasks[index]!.id);
-    if (!isActivation(task)) return runReductionTask(plan, task, { object, product: () => this.#openProduct() });
+    if (!isActivation(task))
+      return runReductionTask(plan, task, { object, product: () => this.#openProduct(), lasso: this.#lasso });
     const key = `${planHash} ${task.set}`;
     const networks = await this.#openNetworks(key, plan, task, inputs);
     if (task.kind === 'pilot') return runPilotTask(plan, task, networks, this.#samples(), inputs);

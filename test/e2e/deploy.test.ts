@@ -18,7 +18,7 @@ describe('a deployment', () => {
     cpSync(join(ROOT, 'dist'), join(folder.path, 'dist'), { recursive: true });
     // as the bench leaves them
     mkdirSync(join(folder.path, 'dist/bench'), { recursive: true });
-    for (const file of ['x.wasm', 'samples.wasm', 'LICENSES.txt'])
+    for (const file of ['x.wasm', 'samples.wasm', 'rows.wasm', 'LICENSES.txt'])
       writeFileSync(join(folder.path, 'dist/bench', file), Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
 
     const wrangler = join(ROOT, 'node_modules/wrangler/bin/wrangler.js');
@@ -30,7 +30,7 @@ describe('a deployment', () => {
     const modules = readdirSync(uploaded, { recursive: true, encoding: 'utf8' }).filter((file) => file !== 'README.md');
     const worker = readFileSync(join(uploaded, 'worker.js'), 'utf8');
     const imported = [...worker.matchAll(/^import \w+ from "\.\/([^"]+)";$/gm)].map(([, file]) => file!);
-    expect(imported).toHaveLength(2);
+    expect(imported).toHaveLength(3);
     expect(modules.sort()).toEqual([...imported, 'worker.js'].sort());
   });
 

@@ -34,6 +34,7 @@ describe('the package', () => {
         'dist/worker.js',
         'dist/ort-wasm-simd-threaded.wasm',
         'dist/samples.wasm',
+        'dist/rows.wasm',
         'README.md',
         'LICENSE',
       ]),

@@ -132,7 +132,7 @@ describe('a server', () => {
     mkdirSync(dist, { recursive: true });
     cpSync(join(image, 'dist/compute.js'), join(dist, 'compute.js'));
     cpSync(join(image, 'dist/native-child.js'), join(dist, 'child.js'));
-    cpSync(join(ROOT, 'dist/samples.wasm'), join(dist, 'samples.wasm'));
+    for (const kernel of ['samples.wasm', 'rows.wasm']) cpSync(join(ROOT, 'dist', kernel), join(dist, kernel));
     const server = await start({}, 'native');
     expect(server.line).toMatch(/onnxruntime-node 1\.\d+\.\d+, up to 2 child processes/);
     expect(await healthOf(server)).toMatchObject({ status: 'ok', runtime: expect.stringMatching(/^onnxruntime-node/) });

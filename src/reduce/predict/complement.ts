@@ -4,6 +4,8 @@
  * Part of the LASSO kernel; stands in for numeric/cholesky.ts there.
  */
 import { Cholesky } from '../../numeric/cholesky.ts';
+import type { RowMemory } from '../../numeric/rowMemory.ts';
+import type { LassoMemory } from './lassoMemory.ts';
 
 /** A support S that grows and shrinks, and its system. {@link Cholesky} is the other one. */
 export interface SupportSystem {
@@ -21,24 +23,34 @@ export interface SupportSystem {
 /** Least pivot of G's factor: with smaller ones the inverse has too few digits to be of use. */
 const PIVOT_LEAST = 1e-4;
 
-/** G⁻¹ [n × n] of a correlation matrix; null where G is singular, or near it. O(n³), memory 1.5 n² more while it lasts. */
-export function inverseOf(gram: Float64Array, n: number): Float64Array | null {
-  const factor = new Cholesky(gram, n);
+/** G⁻¹ in a memory of its own, [n × n], and vectors beside it, [n]. */
+export interface Inverse {
+  values: Float64Array;
+  image: Float64Array;
+  change: Float64Array;
+  x: Float64Array;
+}
+
+/** The inverse of a correlation matrix, `memory`'s; null where it is singular, or near it. O(n³), memory n² and, for its factor, ½ n². */
+export function inverseOf(memory: LassoMemory, n: number): Inverse | null {
+  // what is outside comes to stand there
+  const factor = new Cholesky(memory.outside, memory.gram, n);
   const units = Int32Array.from({ length: n }, (_, unit) => unit);
   if (factor.append(units, n, PIVOT_LEAST) > 0) return null;
-  const inverse = new Float64Array(n * n);
+  const [values, image, change, x] = memory.inverse.arrays(n * n, n, n, n);
   for (let i = 0; i < n; i++) {
-    const row = inverse.subarray(i * n, (i + 1) * n);
+    const row = values.subarray(i * n, (i + 1) * n);
     row[i] = 1;
     factor.solve(row);
   }
-  return inverse;
+  return { values, image, change, x };
 }
 
 /** Reads the inverse H; owns all else: at most half of H's size again, where S is empty. */
 export class Complement implements SupportSystem {
   readonly order: Int32Array;
   size = 0;
+  private readonly memory: RowMemory; // of the inverse, and of vectors with `in memory`
   private readonly inverse: Float64Array;
   private readonly n: number;
   private readonly inside: Uint8Array; // [n], 1 for units of S
@@ -46,25 +58,25 @@ export class Complement implements SupportSystem {
   private readonly held: Uint8Array; // [n], 1 for units it has
   private readonly joining: Int32Array;
   private readonly given: Float64Array; // [n] by unit, 0 outside S: the last b
-  private readonly image: Float64Array; // [n] H times that
-  private readonly changed: Int32Array;
-  private readonly change: Float64Array; // [n], in the order of those changed
-  private readonly x: Float64Array; // [n] by unit
+  private readonly image: Float64Array; // [n] H times that; in memory
+  private readonly change: Float64Array; // [n] by unit, 0 where none; in memory
+  private readonly x: Float64Array; // [n] by unit; in memory
   private readonly rest: Float64Array; // [n], in the factor's order
 
-  constructor(inverse: Float64Array, n: number) {
-    this.inverse = inverse;
+  constructor(memory: LassoMemory, { values, image, change, x }: Inverse) {
+    const n = x.length;
+    this.memory = memory.inverse;
+    this.inverse = values;
     this.n = n;
     this.order = new Int32Array(n);
     this.inside = new Uint8Array(n);
-    this.outside = new Cholesky(inverse, n);
+    this.outside = new Cholesky(memory.outside, values, n);
     this.held = new Uint8Array(n);
     this.joining = new Int32Array(n);
     this.given = new Float64Array(n);
-    this.image = new Float64Array(n);
-    this.changed = new Int32Array(n);
-    this.change = new Float64Array(n);
-    this.x = new Float64Array(n);
+    this.image = image;
+    this.change = change;
+    this.x = x;
     this.rest = new Float64Array(n);
   }
 
@@ -89,39 +101,43 @@ export class Complement implements SupportSystem {
 
   /** O(n²), less where b is nearly the last one, and what changed outside since then as in {@link Cholesky}. */
   solve(b: Float64Array): void {
-    const { order, size, inverse, n, image, outside, rest, x } = this;
+    const { order, size, image, change, outside, rest, x } = this;
     this.holdOutside();
     this.makeImage(b);
     x.set(image);
     for (let k = 0; k < outside.size; k++) rest[k] = image[outside.order[k]!]!;
     outside.solve(rest);
-    addRows(inverse, n, outside.order, outside.size, rest, -1, x);
+    change.fill(0);
+    for (let k = 0; k < outside.size; k++) change[outside.order[k]!] = rest[k]!;
+    this.addImage(x, -1);
     for (let k = 0; k < size; k++) b[k] = x[order[k]!]!;
   }
 
   // from the last one where few values changed: for the same α those of units that joined or left, or whose sign did
   private makeImage(b: Float64Array): void {
-    const { order, size, inverse, n, inside, given, image, changed, change } = this;
-    let count = 0;
+    const { order, size, n, inside, given, image, change } = this;
     for (let unit = 0; unit < n; unit++) {
-      if (inside[unit] === 1 || given[unit] === 0) continue;
-      changed[count] = unit;
-      change[count++] = -given[unit]!;
-      given[unit] = 0;
+      change[unit] = inside[unit] === 1 ? 0 : -given[unit]!;
+      if (inside[unit] === 0) given[unit] = 0;
     }
     for (let k = 0; k < size; k++) {
       const unit = order[k]!;
-      if (given[unit] === b[k]) continue;
-      changed[count] = unit;
-      change[count++] = b[k]! - given[unit]!;
+      change[unit] = b[k]! - given[unit]!;
       given[unit] = b[k]!;
     }
-    if (2 * count < size) {
-      addRows(inverse, n, changed, count, change, 1, image);
-    } else {
+    let count = 0;
+    for (let unit = 0; unit < n; unit++) if (change[unit] !== 0) count++;
+    if (2 * count >= size) {
       image.fill(0);
-      addRows(inverse, n, order, size, b, 1, image);
+      change.set(given);
     }
+    this.addImage(image, 1);
+  }
+
+  // to += sign · H · change
+  private addImage(to: Float64Array, sign: number): void {
+    const { n, inverse, change, memory } = this;
+    memory.kernel.addRows(to.byteOffset, n, inverse.byteOffset, change.byteOffset, sign);
   }
 
   private holdOutside(): void {
@@ -146,42 +162,5 @@ export class Complement implements SupportSystem {
     }
     // a principal submatrix of a positive definite matrix is one
     outside.append(joining, count, 0);
-  }
-}
-
-// to += sign · Σ factors[k] · row of order[k], over the first `count`, four rows at a time
-function addRows(
-  matrix: Float64Array,
-  n: number,
-  order: Int32Array,
-  count: number,
-  factors: Float64Array,
-  sign: number,
-  to: Float64Array,
-): void {
-  for (let k = 0; k < count; k += 4) addFour(matrix, n, order, k, Math.min(4, count - k), factors, sign, to);
-}
-
-// up to four of them from `first` on; apart, so that its loop is compiled as a whole
-function addFour(
-  matrix: Float64Array,
-  n: number,
-  order: Int32Array,
-  first: number,
-  count: number,
-  factors: Float64Array,
-  sign: number,
-  to: Float64Array,
-): void {
-  const r0 = order[first]! * n;
-  const r1 = count > 1 ? order[first + 1]! * n : 0;
-  const r2 = count > 2 ? order[first + 2]! * n : 0;
-  const r3 = count > 3 ? order[first + 3]! * n : 0;
-  const f0 = sign * factors[first]!;
-  const f1 = count > 1 ? sign * factors[first + 1]! : 0;
-  const f2 = count > 2 ? sign * factors[first + 2]! : 0;
-  const f3 = count > 3 ? sign * factors[first + 3]! : 0;
-  for (let j = 0; j < n; j++) {
-    to[j]! += f0 * matrix[r0 + j]! + f1 * matrix[r1 + j]! + (f2 * matrix[r2 + j]! + f3 * matrix[r3 + j]!);
   }
 }

@@ -15,7 +15,7 @@ const KINKS_PER_UNIT = 4;
  * other, too many join and leave, or `support.work` exceeds `mostWork`. O(n s + s²) per kink for a support of s.
  *
  * @param support holds the units with a weight; its gradient is left with the rounding of many steps.
- * @param rate a gradient of the same G, overwritten; `direction` [n] too. `zero` [n] stays so.
+ * @param rate a gradient of the same G, overwritten; `direction` [n], in its memory, too. `zero` [n] stays so.
  */
 export function followPath(
   support: Support,

@@ -8,6 +8,7 @@
  */
 import { Gradient, kktResidual, objectiveOf } from './gradient.ts';
 import { followPath } from './homotopy.ts';
+import type { LassoMemory } from './lassoMemory.ts';
 import { Route } from './route.ts';
 import { Support } from './support.ts';
 
@@ -28,10 +29,11 @@ const ROUNDS_MOST = 100;
 /** Sweeps where no round succeeds. */
 const SWEEPS_ALONE = 1000;
 
-/** The path of one target at a time; owns its buffers, reads G. Memory at worst 2 n² more: G's inverse, and its or a support's factor while it grows. */
+/** The path of one target at a time. Memory at worst 2 n² beside G: its inverse, and factors of what is in the support and of what isn't. */
 export class LassoPath {
   /** [n], of the last α; valid until the next call. */
   readonly weights: Float64Array;
+  private readonly memory: LassoMemory;
   private readonly support: Support;
   private readonly gram: Float64Array;
   private readonly n: number;
@@ -46,18 +48,20 @@ export class LassoPath {
   private solved = 0;
   private readonly routes = new Map<number, Route>(); // by α
 
-  constructor(gram: Float64Array, n: number) {
-    this.gram = gram;
+  /** @param memory G [n × n] stands at the front of its `gram`, and is read only */
+  constructor(memory: LassoMemory, n: number) {
+    this.memory = memory;
+    this.gram = memory.gram;
     this.n = n;
     this.c = new Float64Array(n);
-    this.g = new Gradient(gram, n);
-    this.support = new Support(gram, n, this.g.values);
+    this.g = new Gradient(memory.problem, memory.gram, memory.gradient.subarray(0, n));
+    this.support = new Support(memory, n);
     this.weights = this.support.weights;
     this.atLastAlpha = new Float64Array(n);
     this.afterSweeps = new Float64Array(n);
-    this.rate = new Gradient(gram, n);
-    this.direction = new Float64Array(n);
-    this.zero = new Float64Array(n);
+    this.rate = new Gradient(memory.problem, memory.gram, memory.rate.subarray(0, n));
+    this.direction = memory.direction.subarray(0, n);
+    this.zero = memory.zero.subarray(0, n);
   }
 
   /** [n], g = c − Gw of the weights, computed from them alone. */
@@ -157,20 +161,19 @@ export class LassoPath {
 
   // one round of coordinate descent; only over the units outside the factor where those inside are optimal
   private sweep(alpha: number, outside: boolean): void {
-    const { gram, n, weights, g, support } = this;
-    const { held } = support;
-    for (let j = 0; j < n; j++) {
-      if (outside && held[j] === 1) continue;
-      const old = weights[j]!;
-      const variance = gram[j * n + j]!;
-      const z = g.at(j) + variance * old;
-      const next = z > alpha ? (z - alpha) / variance : z < -alpha ? (z + alpha) / variance : 0;
-      if (Math.abs(next - old) <= STEP_LEAST) continue;
-      weights[j] = next;
-      g.subtract(j, next - old);
-      support.work += n;
-    }
-    g.flush();
+    const { gram, n, weights, gradient, zero, support, memory } = this;
+    const passed = outside ? support.held : zero;
+    support.work +=
+      n *
+      memory.problem.kernel.sweep(
+        n,
+        gram.byteOffset,
+        gradient.byteOffset,
+        weights.byteOffset,
+        passed.byteOffset,
+        alpha,
+        STEP_LEAST,
+      );
   }
 
   // from the sweeps' support to its optimum; false, and the sweeps' weights, where that isn't a descent

@@ -7,6 +7,7 @@
 import { PipelineError } from '../../errors.ts';
 import type { UnitStats } from '../correlation.ts';
 import { LassoPath } from './lasso.ts';
+import type { LassoMemory } from './lassoMemory.ts';
 import { WeightsBuilder } from './weights.ts';
 import type { SparseWeights } from './weights.ts';
 
@@ -17,8 +18,8 @@ export interface PredictionInput {
   targets: UnitStats;
   /** Targets to predict, rising. */
   chosen: Int32Array;
-  /** [p × p] r of the fit part within the predicting network. Handed over: it is overwritten. */
-  fitGram: Float64Array;
+  /** Opened for p units; its matrix: r of the fit part within the predicting network. Handed over: it is overwritten. */
+  memory: LassoMemory;
   /** [chosen × p] r of the fit part of each chosen target with every source. */
   fitCross: Float64Array;
   /** [p × p] and [chosen × p] the same of Σ z z over the scored part; null where nothing is held out. */
@@ -72,7 +73,7 @@ export interface PredictionSummary {
  * @throws internal where a block has another size
  */
 export function predictUnits(input: PredictionInput, alphas: readonly number[]): Prediction {
-  const { heldOutGram } = input;
+  const { memory, heldOutGram } = input;
   const sources = input.sources.std.length;
   const targets = input.targets.std.length;
   assertSizes(input, sources);
@@ -93,7 +94,8 @@ export function predictUnits(input: PredictionInput, alphas: readonly number[]):
   const kkt = new Float64Array(rising.length * targets);
 
   // one target after another, each along α falling
-  const path = new LassoPath(keepUnits(input.fitGram, sources, units), units.length);
+  keepUnits(memory.gram, sources, units);
+  const path = new LassoPath(memory, units.length);
   const c = new Float64Array(units.length);
   const support = new Support(units.length);
   for (let t = 0, row = 0; t < targets; t++) {
@@ -167,14 +169,13 @@ class Support {
 }
 
 // the rows and columns of `units`, moved to the front of the same array: a row never moves behind where it was
-function keepUnits(matrix: Float64Array, n: number, units: Int32Array): Float64Array {
+function keepUnits(matrix: Float64Array, n: number, units: Int32Array): void {
   const kept = units.length;
-  if (kept === n) return matrix;
+  if (kept === n) return;
   for (let i = 0; i < kept; i++) {
     const from = units[i]! * n;
     for (let j = 0; j < kept; j++) matrix[i * kept + j] = matrix[from + units[j]!]!;
   }
-  return matrix.subarray(0, kept * kept);
 }
 
 // SST of a target on the held-out part, about that part's mean; 0 where it is constant there
@@ -202,8 +203,8 @@ function errorHeldOut(input: PredictionInput, target: number, row: number, suppo
 function assertSizes(input: PredictionInput, sources: number): void {
   const square = sources * sources;
   const cross = input.chosen.length * sources;
-  const { fitGram, fitCross, heldOutGram, heldOutCross } = input;
-  const found = [fitGram.length, fitCross.length, heldOutGram?.length ?? square, heldOutCross?.length ?? cross];
+  const { memory, fitCross, heldOutGram, heldOutCross } = input;
+  const found = [memory.gram.length, fitCross.length, heldOutGram?.length ?? square, heldOutCross?.length ?? cross];
   const expected = [square, cross, square, cross];
   if (found.every((length, index) => length === expected[index])) return;
   throw new PipelineError('internal', `expected blocks of ${expected.join(', ')} values; found ${found.join(', ')}`);

@@ -8,6 +8,7 @@
 import { Cholesky } from '../../numeric/cholesky.ts';
 import { Complement, inverseOf } from './complement.ts';
 import type { SupportSystem } from './complement.ts';
+import type { LassoMemory } from './lassoMemory.ts';
 
 /** A unit of which the support leaves less variance than this depends on it. Rounding alone leaves 1e-14. */
 const PIVOT_LEAST = 1e-12;
@@ -16,14 +17,14 @@ const LARGE_SUPPORT = 0.55;
 /** G's inverse costs about so many times n³ multiplications: it is made once the factors of large supports cost as much. */
 const INVERSE_COST = 2;
 
-/** Reads G and the gradient; changes the weights; owns all else. Memory: {@link Cholesky}, {@link Complement}. */
+/** Reads G and the gradient of `memory`; changes the weights; owns all else. Memory: {@link Cholesky}, {@link Complement}. */
 export class Support {
   /** [n], changed from outside too: {@link hold} follows. */
   readonly weights: Float64Array;
   /** [n] c − Gw, kept current from outside. */
   readonly gradient: Float64Array;
   /** [n], 1 where the factor has the unit; and its sign. */
-  readonly held: Uint8Array;
+  readonly held: Float64Array;
   readonly sign: Float64Array;
   /** The system of the units held: one of the two below. */
   factor: SupportSystem;
@@ -32,20 +33,22 @@ export class Support {
   private readonly direct: Cholesky;
   private complement: Complement | null = null; // for large supports, once it pays
   private largeWork = 0; // multiplications for their factors, until it pays
+  private readonly memory: LassoMemory;
   private readonly gram: Float64Array;
   private readonly n: number;
   private readonly joining: Int32Array; // [n]
   private readonly lone = new Int32Array(1);
   private readonly x: Float64Array; // [n], in the factor's order
 
-  constructor(gram: Float64Array, n: number, gradient: Float64Array) {
-    this.gram = gram;
+  constructor(memory: LassoMemory, n: number) {
+    this.memory = memory;
+    this.gram = memory.gram;
     this.n = n;
-    this.gradient = gradient;
-    this.weights = new Float64Array(n);
-    this.direct = new Cholesky(gram, n);
+    this.gradient = memory.gradient.subarray(0, n);
+    this.weights = memory.weights.subarray(0, n);
+    this.direct = new Cholesky(memory.factor, memory.gram, n);
     this.factor = this.direct;
-    this.held = new Uint8Array(n);
+    this.held = memory.held.subarray(0, n);
     this.sign = new Float64Array(n);
     this.joining = new Int32Array(n);
     this.x = new Float64Array(n);
@@ -78,8 +81,8 @@ export class Support {
     const large = size > LARGE_SUPPORT * n && !careful;
     if (large && this.largeWork > INVERSE_COST * n ** 3) {
       this.largeWork = -Infinity;
-      const inverse = inverseOf(this.gram, n);
-      this.complement = inverse && new Complement(inverse, n);
+      const inverse = inverseOf(this.memory, n);
+      this.complement = inverse && new Complement(this.memory, inverse);
     }
     const factor = large && this.complement !== null ? this.complement : this.direct;
     if (factor === this.factor) return;

@@ -1,5 +1,7 @@
 /** The three alignments as the product computes them, on matrices from .npy files; timed as the peer's are. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DIST } from '../../../src/cli/prepare.ts';
 import { readNpy, writeNpy } from '../../../src/numeric/npy.ts';
 import { wholeBlock } from '../../../src/reduce/block.ts';
 import { clusterUnits } from '../../../src/reduce/cluster/cluster.ts';
@@ -7,6 +9,7 @@ import { solveAssignment } from '../../../src/reduce/match/assignment.ts';
 import { matchUnits } from '../../../src/reduce/match/match.ts';
 import { objectiveOf } from '../../../src/reduce/predict/gradient.ts';
 import { LassoPath } from '../../../src/reduce/predict/lasso.ts';
+import { LassoMemory } from '../../../src/reduce/predict/lassoMemory.ts';
 
 /** As often as the peer. */
 const REPEATS = 3;
@@ -30,14 +33,17 @@ export function timeMatch(file: string): { seconds: number; provedSeconds: numbe
 }
 
 /** Every target of `cross` [p × q] along falling alphas; as the peer gives it. */
-export function timeLasso(gramFile: string, crossFile: string, alphas: readonly number[]) {
+export async function timeLasso(gramFile: string, crossFile: string, alphas: readonly number[]) {
   const gram = matrix(gramFile);
   const cross = matrix(crossFile);
   const [p, q] = [cross.rows, cross.columns];
   const falling = [...alphas].sort((a, b) => b - a);
   const rows = falling.map((alpha) => ({ alpha, objective: 0, max_kkt: 0, mean_nonzero: 0 }));
+  const kernel = await WebAssembly.compile(readFileSync(join(DIST, 'rows.wasm')));
   const started = performance.now();
-  const path = new LassoPath(gram.values, p);
+  const memory = new LassoMemory(kernel);
+  memory.open(p).set(gram.values);
+  const path = new LassoPath(memory, p);
   const c = new Float64Array(p);
   for (let target = 0; target < q; target++) {
     for (let j = 0; j < p; j++) c[j] = cross.values[j * q + target]!;

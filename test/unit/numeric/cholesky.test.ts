@@ -1,8 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Cholesky } from '../../../src/numeric/cholesky.ts';
+import { RowMemory } from '../../../src/numeric/rowMemory.ts';
+import { rowKernel } from './kernel.ts';
 
 const PIVOT_LEAST = 1e-10;
+const kernel = await rowKernel();
+
+/** A factor in a memory of its own. */
+const factorOf = (a: Float64Array, n: number): Cholesky => new Cholesky(new RowMemory(kernel), a, n);
 
 /** A positive definite matrix [n × n] from a seed: correlations of random samples with a common part. */
 function definite(n: number, seed: number): Float64Array {
@@ -42,7 +48,7 @@ describe('Cholesky', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 30 }), fc.nat(2 ** 31), steps, (n, seed, sequence) => {
         const a = definite(n, seed);
-        const factor = new Cholesky(a, n);
+        const factor = factorOf(a, n);
         const held: number[] = [];
         for (const [append, count, at] of sequence) {
           if (append) {
@@ -67,9 +73,9 @@ describe('Cholesky', () => {
     const n = 150;
     const a = definite(n, 5);
     const all = Int32Array.from({ length: n }, (_, i) => n - 1 - i);
-    const atOnce = new Cholesky(a, n);
+    const atOnce = factorOf(a, n);
     atOnce.append(all.slice(), n, PIVOT_LEAST);
-    const oneByOne = new Cholesky(a, n);
+    const oneByOne = factorOf(a, n);
     for (let k = 0; k < n; k++) oneByOne.append(all.slice(k, k + 1), 1, PIVOT_LEAST);
     for (const factor of [atOnce, oneByOne]) {
       expect(factor.size).toBe(n);
@@ -86,7 +92,7 @@ describe('Cholesky', () => {
       const [i, j] = [Math.floor(at / n), at % n];
       return sign[i]! * sign[j]! * base[(i % 4) * 4 + (j % 4)]!;
     });
-    const factor = new Cholesky(a, n);
+    const factor = factorOf(a, n);
     const rows = Int32Array.of(0, 4, 5, 1, 7, 2, 6, 3);
     expect(factor.append(rows, 8, PIVOT_LEAST)).toBe(4);
     expect([...rows.subarray(0, 4)]).toEqual([4, 1, 6, 3]);
@@ -103,13 +109,13 @@ describe('Cholesky', () => {
       [0.25, 0],
       [0.25 - 2 ** -54, 1],
     ] as const) {
-      expect(new Cholesky(Float64Array.of(diagonal), 1).append(Int32Array.of(0), 1, 0.25)).toBe(leftOut);
+      expect(factorOf(Float64Array.of(diagonal), 1).append(Int32Array.of(0), 1, 0.25)).toBe(leftOut);
     }
   });
 
   it('leaves out a row of an indefinite matrix, and one with NaN, and goes on as before', () => {
     const indefinite = Float64Array.of(1, 2, NaN, 2, 1, 0, NaN, 0, 1);
-    const factor = new Cholesky(indefinite, 3);
+    const factor = factorOf(indefinite, 3);
     expect(factor.append(Int32Array.of(0, 1, 2), 3, PIVOT_LEAST)).toBe(2);
     expect(factor.size).toBe(1);
     const b = Float64Array.of(3);
@@ -118,7 +124,7 @@ describe('Cholesky', () => {
   });
 
   it('empty: solves nothing, and clear empties', () => {
-    const factor = new Cholesky(definite(3, 1), 3);
+    const factor = factorOf(definite(3, 1), 3);
     const b = Float64Array.of(1, 2, 3);
     factor.solve(b);
     expect([...b]).toEqual([1, 2, 3]);
@@ -126,6 +132,6 @@ describe('Cholesky', () => {
     factor.append(Int32Array.of(2), 1, PIVOT_LEAST);
     factor.clear();
     expect(factor.size).toBe(0);
-    expect(new Cholesky(new Float64Array(0), 0).size).toBe(0);
+    expect(factorOf(new Float64Array(0), 0).size).toBe(0);
   });
 });

@@ -14,11 +14,14 @@ import { hashOf, sha256Hex } from '../../../src/numeric/hash.ts';
 import { readNpz, writeNpz } from '../../../src/numeric/npz.ts';
 import type { NpzMembers } from '../../../src/numeric/npz.ts';
 import { bufferSource } from '../../../src/numeric/range.ts';
+import type { OnnxRuntime } from '../../../src/onnx/session.ts';
 import { makePlan } from '../../../src/plan/plan.ts';
 import type { Plan, Task } from '../../../src/plan/plan.ts';
 import { countsFrom, statsFrom } from '../../../src/reduce/objects.ts';
+import { LassoMemory } from '../../../src/reduce/predict/lassoMemory.ts';
 import { TaskRunner, taskNeeds } from '../../../src/task/task.ts';
 import { sampleKernel } from '../accumulate/kernel.ts';
+import { rowKernel } from '../numeric/kernel.ts';
 import { twoPass } from '../accumulate/sums.ts';
 import { fixture, noise, runModel, wasmRuntime } from '../onnx/fixtures.ts';
 import { inputs } from '../plan/inputs.ts';
@@ -88,15 +91,20 @@ function blockByBlock(plan: Plan): Plan {
   return { ...plan, tasks };
 }
 
-/** One memory for all tasks, as in an isolate. */
-async function samples(): Promise<() => SampleMemory> {
-  const memory = new SampleMemory(await sampleKernel());
-  return () => memory;
+/** A runner with the same memories for all tasks, as in an isolate. */
+async function runnerOn(runtime: OnnxRuntime): Promise<TaskRunner> {
+  const samples = new SampleMemory(await sampleKernel());
+  const lasso = new LassoMemory(await rowKernel());
+  return new TaskRunner(
+    runtime,
+    () => samples,
+    () => lasso,
+  );
 }
 
 /** Runs every task of a plan; each sees the files, rows, objects and members that it declared, and nothing else. */
 async function runPlan(plan: Plan): Promise<NpzMembers[]> {
-  const runner = new TaskRunner(await wasmRuntime(), await samples());
+  const runner = await runnerOn(await wasmRuntime());
   const planHash = await hashOf(plan);
   const objects: NpzMembers[] = [];
   for (const task of plan.tasks) {
@@ -217,7 +225,7 @@ describe('TaskRunner.run and taskNeeds', () => {
         return runtime.createSession(...args);
       },
     };
-    const runner = new TaskRunner(counting, await samples());
+    const runner = await runnerOn(counting);
     const source = {
       file: (sha256: string) => Promise.resolve(bufferSource(FILES[sha256]!)),
       rows: ([start, end]: readonly [number, number]) =>
@@ -260,7 +268,7 @@ describe('TaskRunner.run and taskNeeds', () => {
         };
       },
     };
-    const runner = new TaskRunner(counting, await samples());
+    const runner = await runnerOn(counting);
     const none = (): never => expect.fail('a pilot needs no object');
     const rows = ([start, end]: readonly [number, number]): Promise<Uint8Array> =>
       Promise.resolve(new Uint8Array(data.slice(start * 192, end * 192).buffer));
@@ -294,7 +302,7 @@ describe('TaskRunner.run and taskNeeds', () => {
     const plan = await planOf(['conv', 'conv_outside'], '');
     const objects = await runPlan(plan);
     const second = plan.tasks.findIndex((task) => task.kind === 'pilot' && task.network === 1);
-    const runner = new TaskRunner(await wasmRuntime(), await samples());
+    const runner = await runnerOn(await wasmRuntime());
     for (const kind of ['activate', 'correlate']) {
       const task = plan.tasks.find((each) => each.kind === kind)!;
       const ran = runner.run('plan', plan, task, {
@@ -314,7 +322,7 @@ describe('TaskRunner.run and taskNeeds', () => {
     const objects = await runPlan(plan);
     const other = plan.tasks.findIndex((task) => task.kind === 'activate');
     objects[other] = { ...objects[other]!, means_sha256: { data: new Uint8Array(32), shape: [32] } };
-    const runner = new TaskRunner(await wasmRuntime(), await samples());
+    const runner = await runnerOn(await wasmRuntime());
     const none = (): never => expect.fail('a reduction needs no files and rows');
     const correlate = plan.tasks.find((task) => task.kind === 'correlate')!;
     await expect(

@@ -4,7 +4,7 @@ import { followPath } from '../../../../src/reduce/predict/homotopy.ts';
 import { LassoPath } from '../../../../src/reduce/predict/lasso.ts';
 import { Route } from '../../../../src/reduce/predict/route.ts';
 import { Support } from '../../../../src/reduce/predict/support.ts';
-import { pearson, reluSamples } from './samples.ts';
+import { memoryOf, pearson, reluSamples } from './samples.ts';
 
 /** Predictors' Gram matrix and one target's correlations with them. */
 function problemOf(samples: number[][]): { gram: Float64Array; c: Float64Array; n: number } {
@@ -18,8 +18,9 @@ function problemOf(samples: number[][]): { gram: Float64Array; c: Float64Array; 
 
 /** The path from its beginning to `alpha`: weights, and whether it got there. */
 function followed({ gram, c, n }: ReturnType<typeof problemOf>, alpha: number, mostWork = Infinity) {
-  const g = new Gradient(gram, n);
-  const support = new Support(gram, n, g.values);
+  const memory = memoryOf(gram, n);
+  const g = new Gradient(memory.problem, memory.gram, memory.gradient);
+  const support = new Support(memory, n);
   g.compute(c, support.weights);
   // just above the largest |c|, where all weights are 0
   const from = c.reduce((most, x) => Math.max(most, Math.abs(x)), 0) * (1 + 1e-12);
@@ -28,9 +29,9 @@ function followed({ gram, c, n }: ReturnType<typeof problemOf>, alpha: number, m
     from,
     alpha,
     mostWork,
-    new Gradient(gram, n),
-    new Float64Array(n),
-    new Float64Array(n),
+    new Gradient(memory.problem, memory.gram, memory.rate),
+    memory.direction,
+    memory.zero,
   );
   g.compute(c, support.weights);
   return { arrived, weights: support.weights, kkt: kktResidual(g.values, support.weights, alpha) };
@@ -48,7 +49,7 @@ describe('followPath(support, from, to, …)', () => {
         const { arrived, weights, kkt } = followed(problem, alpha);
         expect(arrived).toBe(true);
         expect(kkt).toBeLessThan(1e-10);
-        const path = new LassoPath(problem.gram, problem.n);
+        const path = new LassoPath(memoryOf(problem.gram, problem.n), problem.n);
         path.start(problem.c);
         path.moveTo(alpha);
         weights.forEach((w, j) => expect(w).toBeCloseTo(path.weights[j]!, 8));
@@ -79,13 +80,14 @@ describe('LassoPath: many targets of a layer with fewer samples than units', () 
     const all = units + targets;
     const gram = new Float64Array(units * units);
     for (let i = 0; i < units; i++) gram.set(r.subarray(i * all, i * all + units), i * units);
-    const path = new LassoPath(gram, units);
+    const memory = memoryOf(gram, units);
+    const path = new LassoPath(memory, units);
     for (let t = 0; t < targets; t++) {
       const c = r.slice((units + t) * all, (units + t) * all + units);
       path.start(c);
       for (const alpha of [0.3, 0.1, 0.03, 0.01, 0.003]) {
         path.moveTo(alpha);
-        const g = new Gradient(gram, units);
+        const g = new Gradient(memory.problem, memory.gram, memory.rate);
         g.compute(c, path.weights);
         expect(kktResidual(g.values, path.weights, alpha)).toBeLessThan(1e-10);
       }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { kktResidual, objectiveOf } from '../../../../src/reduce/predict/gradient.ts';
 import { LassoPath } from '../../../../src/reduce/predict/lasso.ts';
-import { pearson, randomFrom, reluSamples } from './samples.ts';
+import { memoryOf, pearson, randomFrom, reluSamples } from './samples.ts';
 
 const ALPHAS = [0.3, 0.1, 0.03, 0.01, 0.003];
 
@@ -30,7 +30,7 @@ interface Solution {
 
 /** The path over falling alphas, each with its KKT residual and objective recomputed from the weights alone. */
 function solve(gram: Float64Array, c: Float64Array, alphas: readonly number[], path?: LassoPath): Solution[] {
-  const lasso = path ?? new LassoPath(gram, c.length);
+  const lasso = path ?? new LassoPath(memoryOf(gram, c.length), c.length);
   lasso.start(c);
   return alphas.map((alpha) => {
     const told = lasso.moveTo(alpha);
@@ -106,7 +106,7 @@ describe('moveTo(alpha): the KKT certificate', () => {
     const gram = Float64Array.of(1, 2, 2, 1);
     const [solution] = solve(gram, Float64Array.of(0.5, -0.5), [0.01]);
     expect(solution!.kkt).toBeGreaterThan(1e-3);
-    const nan = new LassoPath(gram, 2);
+    const nan = new LassoPath(memoryOf(gram, 2), 2);
     nan.start(Float64Array.of(NaN, 0.1));
     expect(nan.moveTo(0.01)).toBeNaN();
   });
@@ -207,7 +207,7 @@ describe('LassoPath: its state', () => {
 
   it('targets and repetitions do not disturb each other, whichever way the path went before; again: the same bits', () => {
     const run = () => {
-      const path = new LassoPath(gram, n);
+      const path = new LassoPath(memoryOf(gram, n), n);
       return Array.from({ length: 40 }, (_, t) => solve(gram, c[t % 2]!, ALPHAS, path));
     };
     const found = run();

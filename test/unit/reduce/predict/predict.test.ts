@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { predictUnits, summarisePrediction } from '../../../../src/reduce/predict/predict.ts';
 import type { Prediction } from '../../../../src/reduce/predict/predict.ts';
 import { denseWeights } from '../../../../src/reduce/predict/weights.ts';
-import { inputOf, momentsOf, reluSamples, standardise } from './samples.ts';
+import { inputOf, memoryOf, momentsOf, reluSamples, standardise } from './samples.ts';
 
 const ALPHAS = [0.01, 0.1, 0.4];
 
@@ -81,9 +81,10 @@ describe('predictUnits(input, alphas)', () => {
     }
   });
 
-  it.each(['fitGram', 'fitCross', 'heldOutGram', 'heldOutCross'] as const)('refuses another size of %s', (block) => {
+  it.each(['memory', 'fitCross', 'heldOutGram', 'heldOutCross'] as const)('refuses another size of %s', (block) => {
     const input = inputOf(twoNetworks(1, 50, 4, 5), 4, 40);
-    expect(() => predictUnits({ ...input, [block]: new Float64Array(7) }, ALPHAS)).toThrow(/^\(internal\) expected/);
+    const other = block === 'memory' ? memoryOf(new Float64Array(9), 3) : new Float64Array(7);
+    expect(() => predictUnits({ ...input, [block]: other }, ALPHAS)).toThrow(/^\(internal\) expected/);
   });
 
   it('alphas rise in the document, in whatever order they came; the same bits', () => {

@@ -1,6 +1,17 @@
 /** Seeded samples for the tests of prediction, and what a prediction needs of them, by two passes. */
 import type { UnitStats } from '../../../../src/reduce/correlation.ts';
+import { LassoMemory } from '../../../../src/reduce/predict/lassoMemory.ts';
 import type { PredictionInput } from '../../../../src/reduce/predict/predict.ts';
+import { rowKernel } from '../../numeric/kernel.ts';
+
+const kernel = await rowKernel();
+
+/** A memory with this matrix [n × n]. */
+export function memoryOf(gram: Float64Array, n: number): LassoMemory {
+  const memory = new LassoMemory(kernel);
+  memory.open(n).set(gram);
+  return memory;
+}
 
 /** Uniform on [0, 1), mulberry32. */
 export function randomFrom(seed: number): () => number {
@@ -116,7 +127,7 @@ export function inputOf(
       fitRows,
     ),
     chosen: Int32Array.from(targets),
-    fitGram: blockOf(fitR, a, a),
+    memory: memoryOf(blockOf(fitR, a, a), unitsA),
     fitCross: blockOf(fitR, b, a),
     heldOutGram: scored.length === 0 ? null : blockOf(second, a, a),
     heldOutCross: scored.length === 0 ? null : blockOf(second, b, a),
