@@ -8,9 +8,9 @@ import { jobDetails } from './jobDetails.ts';
 
 export const job: Row = {
   name: 'job',
-  how: '`convergent run pipelines/fashion-mnist.yaml --compute native --fresh` from nothing against `peer.py --job fashion`: wall time of the whole process, start included; median ratio of 3 rounds.',
+  how: '`convergent run pipelines/fashion-mnist.yaml --compute native --fresh` from nothing against `peer.py --job fashion`: wall time of the whole process, start included; median ratio of 5 rounds.',
   async run({ fixtures, scratch, quick }) {
-    const rounds = quick ? 1 : 3;
+    const rounds = quick ? 1 : 5;
     const file = join(ROOT, 'pipelines/fashion-mnist.yaml');
     const ours = () => runOurs(file, 'native', scratch);
     const theirs = () => fixtures.peer('--job', 'fashion');
